@@ -1,0 +1,1 @@
+"""The classifiers behind one contract (`classifiers.contract`): BERT, LLM and the baselines."""

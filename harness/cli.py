@@ -1,0 +1,213 @@
+"""The `harness` command: what a person types, and what they are told.
+
+Nothing heavy is imported before a command needs it, so `harness --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from prompts.errors import ConfigError, HarnessError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from harness.run_folder import RunFolder
+
+DONE, CLASSIFIER_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+app = typer.Typer(
+    name="harness",
+    help="Should we classify these texts with an LLM and a prompt, or fine-tune a BERT? Measure it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+ExperimentArgument = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[EXPERIMENT]",
+        help="An experiment file, or 'sample' / 'sample-zh' for the built-in ones. "
+        "Left out: experiment.toml in this folder, otherwise the sample.",
+    ),
+]
+RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")]
+RunsOption = Annotated[Path, typer.Option("--runs", help="The folder that holds the runs.")]
+LimitOption = Annotated[
+    int | None,
+    typer.Option(
+        "--limit",
+        min=1,
+        metavar="N",
+        help="A quick look: only N test texts, drawn evenly over the labels, and the same share of the "
+        "training data.",
+    ),
+]
+RUNS = Path("runs")
+
+
+@app.command()
+def compare(
+    experiment: ExperimentArgument = None,
+    runs: RunsOption = RUNS,
+    limit: LimitOption = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Take no answers or weights from earlier runs.")
+    ] = False,
+    resume: Annotated[
+        Path | None, typer.Option("--resume", metavar="RUN", help="Finish an interrupted run.")
+    ] = None,
+) -> None:
+    """Train what needs training, let every classifier answer the test set, write the report."""
+    from harness import experiment_file, run_folder, runner, session
+
+    console = _console()
+    if resume is None:
+        file = experiment_file.read(experiment_file.find(experiment))
+        checked = session.check(file, limit=limit, console=console)
+        run = session.start(checked, runs)
+    else:
+        if experiment is not None or limit is not None:
+            _refuse("--resume takes the experiment and the limit of the run; leave both out")
+        run = run_folder.open_run(resume)
+        file = experiment_file.read(run.path / "experiment.toml")
+        checked = session.check(file, limit=run.read("data.json")["limit_n"], console=console)
+        session.check_unchanged(checked, run)
+    with run.locked(), _kept(run):
+        failed = runner.answer_all(checked, run, fresh=fresh, console=console)
+    _report(run, console)
+    raise typer.Exit(CLASSIFIER_FAILED if failed else DONE)
+
+
+@app.command()
+def train(
+    experiment: ExperimentArgument = None,
+    runs: RunsOption = RUNS,
+    limit: LimitOption = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Take no weights from earlier runs.")] = False,
+) -> None:
+    """Only train; a later `harness compare` takes the trained weights over."""
+    from harness import experiment_file, runner, session
+
+    console = _console()
+    file = experiment_file.read(experiment_file.find(experiment))
+    checked = session.check(file, limit=limit, console=console, answering=False)
+    run = session.start(checked, runs)
+    with run.locked(), _kept(run):
+        for prepared in checked.prepared:
+            runner.train_one(prepared, checked, run, fresh=fresh, console=console)
+    console.print(f"Trained: {run.path}", markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command()
+def report(run: RunArgument) -> None:
+    """Write scores.json and report.html of a run again, from its stored answers."""
+    from harness import run_folder
+
+    _report(run_folder.open_run(run), _console())
+
+
+@app.command()
+def predict(
+    run: RunArgument,
+    classifier: Annotated[
+        str | None,
+        typer.Option("--classifier", "-c", help="Which one; left out: the first that was trained."),
+    ] = None,
+) -> None:
+    """Type a text and read its labels; piped, a text a line goes in and a JSON object a line comes out."""
+    from harness import predict as station
+
+    station.run(run, classifier, sys.stdin, sys.stdout, _console())
+
+
+@app.command()
+def data(experiment: ExperimentArgument = None) -> None:
+    """Show what is in the data of an experiment and what is wrong with it."""
+    from harness import experiment_file
+    from harness.data_view import show
+
+    show(experiment_file.read(experiment_file.find(experiment)), _console())
+
+
+@app.command()
+def history(runs: RunsOption = RUNS) -> None:
+    """Show the runs in a folder side by side, the newest first."""
+    from harness.history import show
+
+    show(runs, _console())
+
+
+@app.command()
+def init(
+    path: Annotated[Path, typer.Argument(help="The file to write.")] = Path("experiment.toml"),
+) -> None:
+    """Write a commented experiment.toml to start from."""
+    from harness.init import write
+
+    write(path)
+    typer.echo(f"Wrote {path}. Name your files in it, then: harness data, harness compare")
+
+
+def main() -> None:
+    """Run the command line; an error that the user can mend is one line and exit code 2."""
+    try:
+        app()
+    except HarnessError as exc:
+        _refuse(str(exc))
+
+
+def _refuse(message: str) -> None:
+    sys.stdout.flush()
+    print(f"harness: {message}", file=sys.stderr)
+    sys.exit(BAD_INPUT)
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console()
+
+
+@contextmanager
+def _kept(run: RunFolder) -> Iterator[None]:
+    """Say how to go on with a run that was stopped; what was answered is kept."""
+    go_on = f"harness compare --resume {shlex.quote(str(run.path))}"
+    try:
+        with _sigterm_is_ctrl_c():
+            yield
+    except KeyboardInterrupt:
+        print(f"\nStopped; every answer so far is kept. Go on with: {go_on}", file=sys.stderr)
+        raise typer.Exit(INTERRUPTED) from None
+    except ConfigError as exc:
+        raise ConfigError(f"{exc}; then go on with: {go_on}") from exc
+
+
+@contextmanager
+def _sigterm_is_ctrl_c() -> Iterator[None]:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _report(run: RunFolder, console: Console) -> None:
+    from harness import reporting
+    from harness.summary import show
+
+    _, scores = reporting.write(run)
+    show(scores, run, console)

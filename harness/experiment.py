@@ -1,0 +1,64 @@
+"""Station 1: what an experiment file may hold.
+
+`harness.experiment_file` reads one into these models; unknown keys are refused.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from classifiers.settings import ClassifierSettings, Price, Settings
+
+
+class DataSettings(Settings):
+    """`[data]`: where the examples lie and which columns to read."""
+
+    train: str | None = None
+    dev: str | Annotated[float, Field(gt=0, lt=1)] | None = None
+    test: str
+    labels: str | None = None
+    text: str | list[str] = "text"
+    gold: str | list[str] = "label"
+    id: str | None = None
+    meta: list[str] | None = Field(None, description="columns to slice by; left out: every other column")
+    encoding: str = "utf-8"
+    note: str | None = Field(None, description="what a reader of the report must know about this data")
+
+    @property
+    def text_columns(self) -> list[str]:
+        return [self.text] if isinstance(self.text, str) else self.text
+
+    @property
+    def gold_columns(self) -> list[str]:
+        return [self.gold] if isinstance(self.gold, str) else self.gold
+
+
+class CompareSettings(Settings):
+    """`[compare]`: what the verdict and the prices rest on."""
+
+    machine_usd_per_hour: Annotated[float, Field(ge=0)] | None = None
+    machine_price_source: str | None = None
+    margin: Annotated[float, Field(gt=0, lt=1)] = 0.02
+    allow_leakage: bool = False
+    language: Literal["en", "zh"] = "en"
+
+
+class Experiment(Settings):
+    """A whole experiment; the file's keys and these fields are the same."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
+    seed: int = 1999
+    data: DataSettings
+    classifiers: Annotated[dict[str, ClassifierSettings], Field(min_length=1)]
+    prices: dict[str, Price] = Field(default_factory=dict)
+    compare: CompareSettings = CompareSettings()
+
+    @model_validator(mode="after")
+    def _dev_share_needs_train(self) -> Experiment:
+        if isinstance(self.data.dev, float) and self.data.train is None:
+            raise ValueError(
+                "data.dev is a share of train, but data.train is missing: name the training file"
+            )
+        return self

@@ -1,0 +1,100 @@
+"""`harness predict`: the trained classifiers of a run, for texts typed or piped in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import TextIO
+
+from rich.console import Console
+
+from classifiers.contract import Classifier, Prediction
+from harness.build import open_trained
+from harness.labels import taxonomy_from_json
+from harness.reporting import experiment_of
+from harness.run_folder import RunFolder, answer_row, open_run
+from prompts.errors import ConfigError
+
+BATCH = 256
+SHOWN = 3
+
+
+def run(path: Path, name: str | None, source: TextIO, target: TextIO, console: Console) -> None:
+    """Answer the texts of `source`: one line each, JSON lines out; on a terminal, a loop that asks and shows.
+
+    A piped line that is a JSON object is read by its "text" and keeps its "id".
+
+    Raises:
+        ConfigError: the run has no trained classifier of that name.
+    """
+    run = open_run(path)
+    name = _choose(run, name)
+    taxonomy = taxonomy_from_json(run.read("taxonomy.json"))
+    settings = experiment_of(run).classifiers[name]
+    with open_trained(name, settings, taxonomy, run.model(name)) as classifier:
+        if source.isatty():
+            _ask(classifier, console)
+        else:
+            _pipe(classifier, source, target)
+
+
+def _choose(run: RunFolder, name: str | None) -> str:
+    trained = [
+        candidate
+        for candidate in experiment_of(run).classifiers
+        if (run.model(candidate) / "training.json").exists()
+    ]
+    if not trained:
+        raise ConfigError(f"{run.path}: no trained classifier in this run; `harness train` makes one")
+    if name is not None and name not in trained:
+        raise ConfigError(f"{run.path}: no trained classifier {name!r}; there are {', '.join(trained)}")
+    kinds = {candidate: experiment_of(run).classifiers[candidate].kind for candidate in trained}
+    return name or next((candidate for candidate in trained if kinds[candidate] == "bert"), trained[0])
+
+
+def _ask(classifier: Classifier, console: Console) -> None:
+    console.print(f"{classifier.name} is ready. Type a text; an empty line ends.", highlight=False)
+    while text := console.input("[bold]text>[/bold] ").strip():
+        prediction = next(iter(classifier.classify([text])))
+        for line in _lines(prediction):
+            console.print(line, markup=False, highlight=False)
+
+
+def _lines(prediction: Prediction) -> Iterator[str]:
+    if prediction.failure:
+        yield f"no answer ({prediction.failure})"
+        return
+    for level, label in enumerate(prediction.path):
+        scores = prediction.scores[level] if prediction.scores else {}
+        likely = sorted(scores.items(), key=lambda item: -item[1])[:SHOWN]
+        shown = "   ".join(f"{name} {score:.0%}" for name, score in likely)
+        yield f"level {level + 1}: {label}" + (f"   ({shown})" if shown else "")
+
+
+def _pipe(classifier: Classifier, source: TextIO, target: TextIO) -> None:
+    while lines := [line.rstrip("\r\n") for line in islice(source, BATCH)]:
+        given = [_read(line) for line in lines]
+        answers: list[Prediction | None] = [None] * len(given)
+        for prediction in classifier.classify([text for _, text in given]):
+            answers[prediction.index] = prediction
+        for (id, text), prediction in zip(given, answers, strict=True):
+            if prediction is None:
+                raise AssertionError("a classifier left a text without a prediction")
+            row = answer_row(id or "", prediction)
+            kept = {key: row[key] for key in ("path", "failure", "scores")}
+            row = {**({"id": id} if id is not None else {}), "text": text, **kept}
+            target.write(json.dumps(row, ensure_ascii=False) + "\n")
+        target.flush()
+
+
+def _read(line: str) -> tuple[str | None, str]:
+    if line.startswith("{"):
+        try:
+            given = json.loads(line)
+        except ValueError:
+            return None, line
+        if isinstance(given.get("text"), str):
+            return (str(given["id"]) if "id" in given else None), given["text"]
+    return None, line

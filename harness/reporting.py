@@ -1,0 +1,86 @@
+"""Stations 5 and 6 for a run folder: read what it holds, score it, write the report.
+
+No model, key or GPU is needed; the same folder gives the same scores.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from datetime import UTC, datetime
+from typing import Any
+
+from classifiers.contract import Training
+from harness.experiment import Experiment
+from harness.labels import taxonomy_from_json
+from harness.run_folder import RunFolder, StoredExamples, StoredRows, write_text
+from reports.answers import ClassifierRun, RunData, Timing
+
+
+def load(run: RunFolder) -> RunData:
+    """Return everything a report needs to know about a run."""
+    experiment = experiment_of(run)
+    data = run.read("data.json")
+    return RunData(
+        name=run.name,
+        created=_started(run),
+        taxonomy=taxonomy_from_json(run.read("taxonomy.json")),
+        test=StoredExamples(run.test),
+        data=data,
+        environment=run.read("environment.json"),
+        classifiers=[
+            _classifier(run, name, settings.kind) for name, settings in experiment.classifiers.items()
+        ],
+        machine_usd_per_hour=experiment.compare.machine_usd_per_hour,
+        machine_price_source=experiment.compare.machine_price_source,
+        margin=experiment.compare.margin,
+        allow_leakage=experiment.compare.allow_leakage,
+        language=experiment.compare.language,
+    )
+
+
+def write(run: RunFolder) -> tuple[RunData, dict[str, Any]]:
+    """Score a run and write scores.json and report.html; return what they were made from and the scores."""
+    from reports.page import render
+
+    from reports.scores import score
+
+    data = load(run)
+    scores = score(data)
+    run.write("scores.json", scores)
+    write_text(run.report, render(data, scores))
+    return data, scores
+
+
+def experiment_of(run: RunFolder) -> Experiment:
+    """Return the experiment as the run resolved it."""
+    return Experiment.model_validate(
+        tomllib.loads((run.path / "experiment.toml").read_text(encoding="utf-8"))
+    )
+
+
+def _classifier(run: RunFolder, name: str, kind: str) -> ClassifierRun:
+    timing = run.read(f"classifiers/{name}/timing.json") or {}
+    training = run.read(f"classifiers/{name}/model/training.json")
+    return ClassifierRun(
+        name=name,
+        kind=kind,
+        identity=run.read(f"classifiers/{name}/identity.json") or {},
+        facts=timing.get("facts", {}),
+        timing=Timing(
+            load_s=timing.get("load_s"),
+            train_s=training["train_s"] if training else None,
+            answer_s=timing.get("answer_s", 0.0),
+            answered=timing.get("answered", 0),
+            reused=timing.get("reused", 0),
+            reused_from=timing.get("reused_from"),
+            measured_in=timing.get("measured_in"),
+        ),
+        training=Training(**training) if training else None,
+        error=timing.get("error"),
+        predictions=StoredRows(run.predictions(name)),
+    )
+
+
+def _started(run: RunFolder) -> str:
+    stamp = "-".join(run.name.split("-")[:2])
+    return datetime.strptime(stamp, "%Y%m%d-%H%M%S").replace(tzinfo=UTC).isoformat()

@@ -1,0 +1,162 @@
+"""Stations 3 to 4: every classifier answers the test set, one after the other, each answer kept as it comes.
+
+In: a `Session` and its run folder. Out: all answers and timings in it. Whatever stops a run (Ctrl-C, kill -9,
+a full disk, an endpoint that goes away), `harness compare --resume RUN` goes on after the last answer.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import ExitStack, closing
+from itertools import islice
+
+from rich.console import Console
+
+from classifiers.contract import Classifier, Example, Prediction
+from harness import reuse
+from harness.build import Prepared, open_classifier, train
+from harness.progress import progress, say
+from harness.run_folder import AnswerWriter, RunFolder, StoredRows, answer_row, answer_writer
+from harness.session import Session
+from harness.timing import Timing
+from prompts.errors import ClassifierError, ConfigError
+
+SHARD = 10_000  # texts handed to a classifier at once, so that memory stays flat on a million
+
+
+def answer_all(session: Session, run: RunFolder, *, fresh: bool, console: Console) -> tuple[str, ...]:
+    """Let every classifier answer what it has not answered yet.
+
+    Args:
+        session: what to run.
+        run: where the answers go.
+        fresh: take nothing from earlier runs.
+        console: where progress is told.
+
+    Returns:
+        The names of the classifiers that could not finish; the others are complete.
+    """
+    failed = []
+    for prepared in session.prepared:
+        timing = Timing.of(run, prepared.name)
+        try:
+            train_one(prepared, session, run, fresh=fresh, console=console)
+            _answer_one(prepared, session, run, timing, fresh=fresh, console=console)
+            timing.error = None
+        except ClassifierError as exc:
+            say(console, f"{prepared.name}: {exc}", "bold red")
+            timing.error = str(exc)
+            failed.append(prepared.name)
+        finally:
+            timing.write()
+    return tuple(failed)
+
+
+def train_one(prepared: Prepared, session: Session, run: RunFolder, *, fresh: bool, console: Console) -> None:
+    """Train one classifier, or take the weights of an earlier run that were trained in exactly this way."""
+    identity = prepared.training_identity
+    folder = run.model(prepared.name)
+    if identity is None or (folder / reuse.TRAINING_IDENTITY).exists():
+        return
+    earlier = None if fresh else reuse.same_training(run.path.parent, run, identity)
+    if earlier:
+        reuse.take_weights(earlier, folder)
+        say(console, f"{prepared.name}: trained weights taken from run {earlier.run.name}")
+        return
+    with progress(console, f"{prepared.name}: training", "steps") as update:
+        training = train(prepared, session.dataset, session.experiment.seed, folder, update)
+    run.write(f"classifiers/{prepared.name}/model/{reuse.TRAINING_IDENTITY}", dict(identity))
+    say(console, f"{prepared.name}: trained on {training.examples} examples in {training.train_s:.1f} s")
+
+
+def _answer_one(
+    prepared: Prepared, session: Session, run: RunFolder, timing: Timing, *, fresh: bool, console: Console
+) -> None:
+    name, total = prepared.name, len(session.dataset.test)
+    with ExitStack() as stack:
+        began = time.perf_counter()
+        classifier = stack.enter_context(open_classifier(prepared, session, run.model(name)))
+        load_s = time.perf_counter() - began
+        _keep_identity(run, name, classifier)
+        writer = stack.enter_context(answer_writer(run.predictions(name)))
+        done = {row["id"] for row in StoredRows(run.predictions(name)) if row["failure"] != "request_failed"}
+        if done:
+            say(console, f"{name}: {len(done)} answers are there already")
+        elif not fresh:
+            done = _take_over(classifier, session, run, timing, writer, console)
+        if len(done) >= total:
+            return
+        timing.load_s = load_s
+        update = stack.enter_context(progress(console, f"{name}: answering", "items"))
+        todo = (example for example in session.dataset.test if example.id not in done)
+        for count, (example, prediction) in enumerate(_answers(classifier, todo, timing), len(done) + 1):
+            writer.append(answer_row(example.id, prediction))
+            timing.write_now_and_then()
+            update(count, total)
+    say(console, f"{name}: {timing.answered} answers in {timing.answer_s:.1f} s")
+
+
+def _answers(
+    classifier: Classifier, examples: Iterable[Example], timing: Timing
+) -> Iterator[tuple[Example, Prediction]]:
+    """Yield every answer with its example, keeping the clock."""
+    examples = iter(examples)
+    while shard := list(islice(examples, SHARD)):
+        base_s, began = timing.answer_s, time.perf_counter()
+        with closing(_closable(classifier.classify([example.text for example in shard]))) as answers:
+            for prediction in answers:
+                timing.answer_s = base_s + time.perf_counter() - began
+                timing.answered += 1
+                yield shard[prediction.index], prediction
+        timing.answer_s = base_s + time.perf_counter() - began
+        timing.facts = dict(classifier.facts)
+
+
+def _closable(answers: Iterator[Prediction]) -> Generator[Prediction, None, None]:
+    # Closing this closes the classifier's own generator at once, which cancels the calls still in flight.
+    yield from answers
+
+
+def _keep_identity(run: RunFolder, name: str, classifier: Classifier) -> None:
+    identity = dict(classifier.identity)
+    kept = run.read(f"classifiers/{name}/identity.json")
+    if kept is not None and kept != identity:
+        changed = sorted(key for key in {*kept, *identity} if kept.get(key) != identity.get(key))
+        raise ConfigError(
+            f"{run.path}: {name} is not what it was when this run began ({', '.join(changed)} changed); "
+            "start a new run"
+        )
+    run.write(f"classifiers/{name}/identity.json", identity)
+
+
+def _take_over(
+    classifier: Classifier,
+    session: Session,
+    run: RunFolder,
+    timing: Timing,
+    writer: AnswerWriter,
+    console: Console,
+) -> set[str]:
+    """Take the answers of earlier runs with the same identity; return the ids of the answered examples."""
+    wanted: dict[str, bytes] | None = None
+    taken: set[str] = set()
+    for earlier in reuse.same_identity(run.path.parent, run, classifier.identity):
+        if wanted is None:
+            wanted = {example.id: reuse.digest(example.text) for example in session.dataset.test}
+        before = len(taken)
+        for row in reuse.answers(earlier, wanted):
+            writer.append({**row, "reused": True})
+            taken.add(row["id"])
+            del wanted[row["id"]]
+        if len(taken) > before:
+            count = len(taken) - before
+            timing.take_over(earlier.run.name, earlier.timing, count, complete=not wanted)
+            say(
+                console,
+                f"{classifier.name}: {count} answers taken from run {earlier.run.name} "
+                "(same classifier, same texts; --fresh asks again)",
+            )
+        if not wanted:
+            break
+    return taken

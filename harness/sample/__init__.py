@@ -1,0 +1,1 @@
+"""The built-in experiments: invented game apps, ours to ship."""

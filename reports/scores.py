@@ -1,0 +1,271 @@
+"""Station 5: scores.json, made from the stored answers alone.
+
+In: `RunData`. Out: one dict that json can write as it is: fractions 0..1, seconds, US dollars, None for missing,
+every time under a key `time` and every price under a key `cost`, so that the rest is equal for equal answers.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+from random import Random
+from typing import Any
+
+import numpy as np
+
+from prompts.taxonomy import Taxonomy
+from reports.answers import ClassifierRun, RunData
+from reports.arrays import (
+    ANSWERED,
+    FAILURES,
+    FIRST_FAILURE,
+    MISSING,
+    NO_LABEL,
+    ClassifierAnswers,
+    Flags,
+    Integers,
+    TestSet,
+    read_answers,
+    read_test_set,
+)
+from reports.costs import describe_cost, describe_time, figure
+from reports.pairs import Interval, compare
+from reports.verdict import conclude, find_problems
+
+SCHEMA = 1
+EXAMPLES = 30
+RAW_REPLIES_PER_FAILURE = 3
+
+
+def score(run: RunData) -> dict[str, Any]:
+    """Return the content of scores.json.
+
+    Raises:
+        DatasetError: the test set does not fit the labels.
+    """
+    test = read_test_set(run)
+    answers = {classifier.name: read_answers(run, classifier, test) for classifier in run.classifiers}
+    right = {name: a.labels == test.gold for name, a in answers.items()}
+    scores: dict[str, Any] = {
+        "schema": SCHEMA,
+        "name": run.name,
+        "language": run.language,
+        "confidence": 0.95,
+        "margin": run.margin,
+        "rows": test.rows,
+        "levels": run.taxonomy.depth,
+        "labels": [len(paths) for paths in run.taxonomy.nodes],
+        "limit": run.data.get("limit"),
+        "problems": [],
+        "floor": _floor(run, test),
+        "classifiers": {
+            classifier.name: _classifier(run, classifier, test, answers[classifier.name])
+            for classifier in run.classifiers
+        },
+        "pairs": [
+            _pair(run, first, second, answers, right)
+            for first, second in combinations([classifier.name for classifier in run.classifiers], 2)
+        ],
+        "examples": _examples(test, answers, right),
+        "time": {"created": run.created},
+    }
+    scores["problems"] = find_problems(run, scores)
+    scores["verdict"] = conclude(scores)
+    return scores
+
+
+def _floor(run: RunData, test: TestSet) -> list[dict[str, Any]]:
+    """What needs no model: always the label most frequent in train, and guessing."""
+    majority = run.data.get("majority") or [None] * run.taxonomy.depth
+    levels = []
+    for level, paths in enumerate(run.taxonomy.nodes):
+        path = tuple(majority[level]) if majority[level] else None
+        hits = int((test.gold[:, level] == paths.index(path)).sum()) if path in paths else None
+        levels.append(
+            {
+                "level": level + 1,
+                "chance": figure(1 / len(paths)),
+                "majority_label": run.taxonomy.display_names[path] if path in paths else None,
+                "majority_accuracy": None if hits is None else figure(hits / test.rows),
+            }
+        )
+    return levels
+
+
+def _classifier(
+    run: RunData, classifier: ClassifierRun, test: TestSet, answers: ClassifierAnswers
+) -> dict[str, Any]:
+    status = answers.status
+    by_kind = {kind: int((status == FIRST_FAILURE + code).sum()) for code, kind in enumerate(FAILURES)}
+    return {
+        "kind": classifier.kind,
+        "identity": dict(sorted(classifier.identity.items())),
+        "error": classifier.error,
+        "asked": int(answers.asked.sum()),
+        "answered": int((status == ANSWERED).sum()),
+        "missing": int((status == MISSING).sum()),
+        "failures": {
+            "total": sum(by_kind.values()),
+            "by_kind": by_kind,
+            "examples": {
+                kind: ids
+                for code, kind in enumerate(FAILURES)
+                if (ids := _sample(test, status == FIRST_FAILURE + code, RAW_REPLIES_PER_FAILURE, kind))
+            },
+        },
+        "levels": [
+            _level(run.taxonomy, level, test, answers.labels[:, level]) for level in range(run.taxonomy.depth)
+        ],
+        "calibration": None,
+        "time": describe_time(classifier, answers),
+        "cost": describe_cost(
+            classifier,
+            answers,
+            machine_usd_per_hour=run.machine_usd_per_hour,
+            machine_price_source=run.machine_price_source,
+        ),
+    }
+
+
+def _level(taxonomy: Taxonomy, level: int, test: TestSet, predicted: Integers) -> dict[str, Any]:
+    gold = test.gold[:, level]
+    right = predicted == gold
+    answered = predicted != NO_LABEL
+    names = [taxonomy.display_names[path] for path in taxonomy.nodes[level]]
+    return {
+        "level": level + 1,
+        "accuracy": rate(right),
+        "accuracy_answered": rate(right[answered]),
+        **_labels(names, gold, predicted),
+        "slices": [
+            {
+                "column": part.column,
+                "values": {value: rate(right[part.codes == code]) for code, value in enumerate(part.values)},
+            }
+            for part in test.slices
+        ],
+    }
+
+
+def rate(right: Flags) -> dict[str, Any]:
+    """Return a share with its 95 % interval (Wilson 1927): n, right, value, low, high; None where n is 0."""
+    from statsmodels.stats.proportion import proportion_confint
+
+    n, hits = len(right), int(right.sum())
+    if n == 0:
+        return {"n": 0, "right": 0, "value": None, "low": None, "high": None}
+    low, high = proportion_confint(hits, n, alpha=0.05, method="wilson")
+    return {"n": n, "right": hits, "value": figure(hits / n), "low": figure(low), "high": figure(high)}
+
+
+def _labels(names: list[str], gold: Integers, predicted: Integers) -> dict[str, Any]:
+    """Per-label figures and the confusion; macro-F1 is the mean over the labels in gold or in the answers."""
+    size = len(names)
+    support = np.bincount(gold, minlength=size)
+    given = np.bincount(predicted[predicted != NO_LABEL], minlength=size)
+    hits = np.bincount(gold[gold == predicted], minlength=size)
+    f1s = [2 * h / (s + g) for h, s, g in zip(hits, support, given, strict=True) if s + g]
+    pairs, counts = np.unique(gold.astype(np.int64) * (size + 1) + predicted + 1, return_counts=True)
+    confusion: dict[str, dict[str, int]] = {}
+    no_answer: dict[str, int] = {}
+    for pair, count in zip(pairs.tolist(), counts.tolist(), strict=True):
+        true, answer = divmod(pair, size + 1)
+        if answer == 0:
+            no_answer[names[true]] = count
+        else:
+            confusion.setdefault(names[true], {})[names[answer - 1]] = count
+    return {
+        "macro_f1": figure(float(np.mean(f1s))),
+        "labels": {
+            name: {
+                "support": int(s),
+                "predicted": int(g),
+                "precision": figure(h / g) if g else None,
+                "recall": figure(h / s) if s else None,
+                "f1": figure(2 * h / (s + g)) if s + g else None,
+            }
+            for name, h, s, g in zip(names, hits, support, given, strict=True)
+        },
+        "confusion": confusion,
+        "no_answer": no_answer,
+    }
+
+
+def _pair(
+    run: RunData,
+    first: str,
+    second: str,
+    answers: dict[str, ClassifierAnswers],
+    right: dict[str, Flags],
+) -> dict[str, Any]:
+    asked_a, asked_b = answers[first].asked, answers[second].asked
+    rows = asked_a & asked_b
+    levels = []
+    for level in range(run.taxonomy.depth):
+        pair = compare(right[first][rows, level], right[second][rows, level], margin=run.margin)
+        if pair is None:
+            continue
+        levels.append(
+            {
+                "level": level + 1,
+                "n": pair.n,
+                "both_right": pair.both,
+                "only_a_right": pair.only_a,
+                "only_b_right": pair.only_b,
+                "neither_right": pair.neither,
+                "difference": figure(pair.difference),
+                "interval_95": _ends(pair.interval),
+                "interval_90": _ends(pair.interval_90),
+                "mcnemar_p": figure(pair.p, 12),
+                "verdict": pair.verdict,
+                "beyond_margin": pair.matters,
+            }
+        )
+    return {
+        "a": first,
+        "b": second,
+        "only_a_asked": int((asked_a & ~asked_b).sum()),
+        "only_b_asked": int((asked_b & ~asked_a).sum()),
+        "levels": levels,
+    }
+
+
+def _ends(interval: Interval) -> list[float | None]:
+    return [figure(interval.low), figure(interval.high)]
+
+
+def _examples(
+    test: TestSet, answers: dict[str, ClassifierAnswers], right: dict[str, Flags]
+) -> list[dict[str, Any]]:
+    """Ids of sampled rows on which the classifiers disagree at level 1, or all fail."""
+    names = list(answers)
+    if not names:
+        return []
+    asked = np.logical_and.reduce([answers[name].asked for name in names])
+    at_first = np.stack([right[name][:, 0] for name in names])
+    count = at_first.sum(axis=0)
+    groups: list[tuple[str, str | None, Flags]] = []
+    if len(names) > 1:
+        groups += [
+            ("only_right", name, at_first[i] & (count == 1)) for i, name in enumerate(names)
+        ]
+    if len(names) > 2:
+        groups += [
+            ("only_wrong", name, ~at_first[i] & (count == len(names) - 1)) for i, name in enumerate(names)
+        ]
+    groups.append(("all_wrong", None, count == 0))
+    most = max(2, EXAMPLES // len(groups))
+    found = []
+    for group, name, rows in groups:
+        rows = rows & asked
+        ids = _sample(test, rows, most, f"{group}:{name}")
+        found.append({"group": group, "classifier": name, "rows": int(rows.sum()), "ids": ids})
+    return found
+
+
+def _sample(test: TestSet, rows: Flags, most: int, seed: str) -> list[str]:
+    """Pick at most `most` ids of the marked rows, the same ones every time, in the order of the file."""
+    places = np.flatnonzero(rows).tolist()
+    if len(places) > most:
+        places = sorted(Random(seed).sample(places, most))
+    wanted = set(places)
+    return [id_ for id_, row in test.row_of.items() if row in wanted] if wanted else []
