@@ -30,6 +30,7 @@ class BertSettings(Settings):
     warmup: Annotated[float, Field(ge=0, lt=1)] = 0.1
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
     max_length: Annotated[int, Field(ge=8)] = 256
+    dropout: Annotated[float, Field(ge=0, lt=1)] | None = Field(None, description="left out: the base's own")
     device: str = "auto"
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
 

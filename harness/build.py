@@ -1,19 +1,24 @@
 """From settings to working classifiers: checked first, trained where they learn, opened to answer.
 
-The only place that knows which kind of classifier is made how; everything else uses the contract.
+The only place that knows how each kind is made; everything else uses the contract.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from classifiers.contract import Example, Scalar
-from classifiers.settings import BaselineSettings, BertSettings, LlmSettings, Price
-from prompts.taxonomy import Taxonomy
+from rich.console import Console
 
-LOCAL = "local:"
+from classifiers.contract import Scalar, Training
+from classifiers.settings import BaselineSettings, BertSettings, LlmSettings
+from harness.dataset import Dataset
+from harness.experiment_file import ExperimentFile, beside
+from prompts.errors import ConfigError
+
+AnySettings = BertSettings | LlmSettings | BaselineSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,18 +28,83 @@ class Prepared:
     Attributes:
         name: as in the experiment.
         settings: as in the experiment.
-        taxonomy: the labels it answers with.
         training_identity: everything that shapes its weights, or None where it has none of its own.
-        model_path: the base encoder's folder or the local LLM's file, or None.
-        examples: the training examples its prompt shows.
-        prices: the prices of the experiment file, by model name.
+        base: the folder of the encoder that is fine-tuned, or None.
+        llm: how the LLM is reached, or None.
     """
 
     name: str
-    settings: BertSettings | LlmSettings | BaselineSettings
-    taxonomy: Taxonomy
+    settings: AnySettings
     training_identity: Mapping[str, Scalar] | None = None
-    model_path: Path | None = None
-    examples: tuple[Example, ...] = ()
-    prices: Mapping[str, Price] = field(default_factory=dict)
-    seed: int = 0
+    base: Path | None = None
+    llm: Any = None
+
+
+def prepare(
+    name: str, settings: AnySettings, file: ExperimentFile, dataset: Dataset, console: Console
+) -> Prepared:
+    """Find out whether a classifier can work, fetching what it needs; nothing is written into a run.
+
+    Raises:
+        HarnessError: it cannot; the message says why and what to do.
+    """
+    if settings.learns and not dataset.train:
+        raise ConfigError(f"{file.source}: [classifiers.{name}] learns from examples; add train under [data]")
+    seed = file.experiment.seed
+    hashes = {
+        "train_sha256": dataset.sha256.get("train", ""),
+        "dev_sha256": dataset.sha256.get("dev", ""),
+    }
+    match settings:
+        case BertSettings():
+            from classifiers.bert_training import training_identity
+            from classifiers.encoders import resolve
+
+            base = resolve(beside(file.folder, settings.base), settings.revision)
+            identity = training_identity(settings, base, taxonomy=dataset.taxonomy, seed=seed, **hashes)
+            return Prepared(name=name, settings=settings, base=base, training_identity=identity)
+        case BaselineSettings():
+            from classifiers.baseline import training_identity as baseline_identity
+
+            identity = baseline_identity(settings, taxonomy=dataset.taxonomy, seed=seed, **hashes)
+            return Prepared(name=name, settings=settings, training_identity=identity)
+        case LlmSettings():
+            return Prepared(name=name, settings=settings, llm=None)
+
+
+def train(
+    prepared: Prepared,
+    dataset: Dataset,
+    seed: int,
+    folder: Path,
+    progress: Callable[[int, int], None],
+) -> Training:
+    """Train a classifier that learns weights, and leave them in `folder`.
+
+    Raises:
+        ClassifierError: the training cannot work.
+    """
+    settings = prepared.settings
+    match settings:
+        case BertSettings():
+            from classifiers.bert_training import train_bert
+
+            assert prepared.base is not None
+            return train_bert(
+                settings,
+                prepared.base,
+                train=dataset.train,
+                dev=dataset.dev,
+                taxonomy=dataset.taxonomy,
+                seed=seed,
+                folder=folder,
+                progress=progress,
+            )
+        case BaselineSettings():
+            from classifiers.baseline import fit_baseline
+
+            return fit_baseline(
+                settings, train=dataset.train, taxonomy=dataset.taxonomy, seed=seed, folder=folder
+            )
+        case LlmSettings():
+            raise AssertionError("an LLM has no training_identity, so nothing to train")

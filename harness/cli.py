@@ -122,7 +122,7 @@ def predict(
     run: RunArgument,
     classifier: Annotated[
         str | None,
-        typer.Option("--classifier", "-c", help="Which one; left out: the first that was trained."),
+        typer.Option("--classifier", "-c", help="Which one; left out: the trained BERT."),
     ] = None,
 ) -> None:
     """Type a text and read its labels; piped, a text a line goes in and a JSON object a line comes out."""

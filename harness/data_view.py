@@ -2,4 +2,55 @@
 
 from __future__ import annotations
 
-STYLES = {"error": "bold red", "warning": "yellow", "note": ""}
+from rich.console import Console
+from rich.table import Table
+
+from harness.dataset import describe, load
+from harness.experiment_file import ExperimentFile
+from harness.progress import say
+
+STYLES = {"error": "bold red", "warning": "yellow", "note": None}
+
+
+def show(file: ExperimentFile, console: Console) -> None:
+    """Print the splits, the labels and every finding of an experiment's data.
+
+    Raises:
+        HarnessError: the data cannot be read.
+    """
+    experiment = file.experiment
+    needs_train = any(settings.learns for settings in experiment.classifiers.values())
+    dataset = load(experiment.data, folder=file.folder, seed=experiment.seed, needs_train=needs_train)
+    facts = describe(dataset)
+    splits = Table(box=None, header_style="bold", pad_edge=False)
+    for column in ("split", "source"):
+        splits.add_column(column, overflow="fold")
+    for column in ("texts", "characters: mean", "95 % below", "longest"):
+        splits.add_column(column, justify="right")
+    for name, split in facts["splits"].items():
+        length = split["characters"]
+        splits.add_row(
+            name,
+            str(split["source"]),
+            f"{split['rows']:,}",
+            f"{length['mean']:.0f}",
+            f"{length['p95']:.0f}",
+            f"{length['max']:,}",
+        )
+    console.print(splits)
+    for level in facts["levels"]:
+        examples = level["examples"].get("train") or next(iter(level["examples"].values()))
+        rarest = min(examples, key=lambda label: examples[label])
+        commonest = max(examples, key=lambda label: examples[label])
+        say(
+            console,
+            f"level {level['level']}: {level['labels']} labels, from {examples[rarest]} examples ({rarest}) "
+            f"to {examples[commonest]} ({commonest})",
+        )
+    for finding in dataset.findings:
+        at = f"{finding.where}: " if finding.where else ""
+        say(console, f"{finding.severity}: {at}{finding.message}", STYLES[finding.severity])
+        for place in finding.places:
+            say(console, f"    {place}")
+    if not dataset.findings:
+        say(console, "Nothing wrong was found.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.run_folder import write_text
+from harness.disk import write_text
 from prompts.errors import ConfigError
 
 TEMPLATE = Path(__file__).parent / "sample" / "template.toml"

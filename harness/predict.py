@@ -11,10 +11,10 @@ from typing import TextIO
 from rich.console import Console
 
 from classifiers.contract import Classifier, Prediction
+from harness.answer_file import answer_row
 from harness.build import open_trained
-from harness.labels import taxonomy_from_json
 from harness.reporting import experiment_of
-from harness.run_folder import RunFolder, answer_row, open_run
+from harness.run_folder import RunFolder, open_run
 from prompts.errors import ConfigError
 
 BATCH = 256
@@ -31,7 +31,7 @@ def run(path: Path, name: str | None, source: TextIO, target: TextIO, console: C
     """
     run = open_run(path)
     name = _choose(run, name)
-    taxonomy = taxonomy_from_json(run.read("taxonomy.json"))
+    taxonomy = run.taxonomy
     settings = experiment_of(run).classifiers[name]
     with open_trained(name, settings, taxonomy, run.model(name)) as classifier:
         if source.isatty():

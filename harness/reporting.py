@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from classifiers.contract import Training
+from harness.answer_file import StoredExamples, StoredRows
+from harness.disk import write_text
 from harness.experiment import Experiment
-from harness.labels import taxonomy_from_json
-from harness.run_folder import RunFolder, StoredExamples, StoredRows, write_text
+from harness.run_folder import RunFolder
 from reports.answers import ClassifierRun, RunData, Timing
 
 
@@ -23,7 +24,7 @@ def load(run: RunFolder) -> RunData:
     return RunData(
         name=run.name,
         created=_started(run),
-        taxonomy=taxonomy_from_json(run.read("taxonomy.json")),
+        taxonomy=run.taxonomy,
         test=StoredExamples(run.test),
         data=data,
         environment=run.read("environment.json"),
@@ -41,7 +42,6 @@ def load(run: RunFolder) -> RunData:
 def write(run: RunFolder) -> tuple[RunData, dict[str, Any]]:
     """Score a run and write scores.json and report.html; return what they were made from and the scores."""
     from reports.page import render
-
     from reports.scores import score
 
     data = load(run)

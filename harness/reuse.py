@@ -15,7 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.run_folder import Row, RunFolder, StoredExamples, StoredRows, disk_errors
+from harness.answer_file import Row, StoredExamples, StoredRows
+from harness.disk import disk_errors
+from harness.run_folder import RunFolder
 
 TRAINING_IDENTITY = "training_identity.json"
 

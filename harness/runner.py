@@ -15,9 +15,10 @@ from rich.console import Console
 
 from classifiers.contract import Classifier, Example, Prediction
 from harness import reuse
+from harness.answer_file import AnswerWriter, StoredRows, answer_row, answer_writer
 from harness.build import Prepared, open_classifier, train
 from harness.progress import progress, say
-from harness.run_folder import AnswerWriter, RunFolder, StoredRows, answer_row, answer_writer
+from harness.run_folder import RunFolder
 from harness.session import Session
 from harness.timing import Timing
 from prompts.errors import ClassifierError, ConfigError

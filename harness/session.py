@@ -15,12 +15,14 @@ import tomli_w
 from rich.console import Console
 
 from harness import run_folder
+from harness.answer_file import answer_writer
 from harness.build import Prepared, prepare
-from harness.dataset import Dataset, load
+from harness.dataset import Dataset, describe, load
+from harness.disk import write_text
 from harness.environment import describe_environment
 from harness.experiment import Experiment
 from harness.experiment_file import ExperimentFile, resolved
-from harness.run_folder import RunFolder, answer_writer, write_text
+from harness.run_folder import RunFolder
 from prompts.errors import ConfigError, DatasetError
 
 
@@ -88,7 +90,7 @@ def start(session: Session, root: Path) -> RunFolder:
 def describe_data(session: Session) -> dict[str, Any]:
     """Return data.json: the splits, their hashes, the findings, and what a `--limit` left out."""
     return {
-        **session.dataset.describe(),
+        **describe(session.dataset),
         "note": session.experiment.data.note,
         "limit_n": session.limit,
     }
@@ -100,5 +102,6 @@ def check_unchanged(session: Session, run: RunFolder) -> None:
     Raises:
         ConfigError: the data files have changed.
     """
-    if run.read("data.json")["sha256"] != describe_data(session)["sha256"]:
+    began_with = {split: kept["sha256"] for split, kept in run.read("data.json")["splits"].items()}
+    if began_with != session.dataset.sha256:
         raise ConfigError(f"{run.path}: the data has changed since this run began; start a new run")

@@ -47,7 +47,6 @@ def score(run: RunData) -> dict[str, Any]:
     right = {name: a.labels == test.gold for name, a in answers.items()}
     scores: dict[str, Any] = {
         "schema": SCHEMA,
-        "name": run.name,
         "language": run.language,
         "confidence": 0.95,
         "margin": run.margin,
@@ -66,7 +65,7 @@ def score(run: RunData) -> dict[str, Any]:
             for first, second in combinations([classifier.name for classifier in run.classifiers], 2)
         ],
         "examples": _examples(test, answers, right),
-        "time": {"created": run.created},
+        "time": {"run": run.name, "created": run.created},  # the run's name begins with its start
     }
     scores["problems"] = find_problems(run, scores)
     scores["verdict"] = conclude(scores)

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from harness.dataset import load
 from harness.experiment_file import BUILT_IN, SAMPLE_FOLDER, find, read
+from harness.labels import read_labels
 from prompts.taxonomy import Label, Taxonomy
 
 SPLITS = {"train": 1360, "dev": 240, "test": 800}
@@ -29,17 +31,8 @@ def every_row() -> Iterator[dict[str, Any]]:
 
 
 def taxonomy(language: str) -> Taxonomy:
-    def label(raw: dict[str, Any]) -> Label:
-        assert set(raw) <= {"name", "description", "aliases", "children"}
-        return Label(
-            name=raw["name"],
-            description=raw.get("description", ""),
-            aliases=tuple(raw.get("aliases", ())),
-            children=tuple(label(child) for child in raw.get("children", ())),
-        )
-
-    path = SAMPLE_FOLDER / f"taxonomy_{language}.json"
-    return Taxonomy(tuple(label(raw) for raw in json.loads(path.read_text(encoding="utf-8"))))
+    file = f"taxonomy_{language}.json"
+    return read_labels(SAMPLE_FOLDER / file, encoding="utf-8", name=file)
 
 
 def levels(tree: Taxonomy) -> list[list[Label]]:
@@ -129,6 +122,15 @@ def test_no_two_labels_share_a_description(language: str) -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
+def test_no_description_uses_the_name_of_a_label(language: str) -> None:
+    described = [label for level in levels(taxonomy(language)) for label in level]
+    names = [label.name.casefold() for label in described]
+    assert [
+        (label.name, name) for label in described for name in names if name in label.description.casefold()
+    ] == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_no_alias_can_be_read_as_another_label_of_its_level(language: str) -> None:
     for level in levels(taxonomy(language)):
         owners: dict[str, str] = {}
@@ -154,6 +156,14 @@ def test_a_built_in_experiment_is_valid_and_names_columns_and_files_that_exist(
         assert isinstance(file, str)
         assert (SAMPLE_FOLDER / file).is_file()
     assert {settings.kind for settings in experiment.classifiers.values()} == {"baseline", "bert", "llm"}
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_the_data_checks_find_nothing_wrong_with_a_built_in_experiment(name: str) -> None:
+    file = read(find(name))
+    dataset = load(file.experiment.data, folder=file.folder, seed=file.experiment.seed)
+    assert [finding.message for finding in dataset.findings] == []
+    assert (len(dataset.train), len(dataset.dev), len(dataset.test)) == tuple(SPLITS.values())
 
 
 def test_the_two_built_in_experiments_differ_in_language_only() -> None:

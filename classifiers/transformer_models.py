@@ -1,0 +1,127 @@
+"""Opens tokenizers and models of transformers quietly, with weights in safetensors and no foreign code.
+
+Every call of transformers in this package goes through here or through the Trainer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from prompts.errors import ClassifierError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Silence transformers' log and progress bars inside the block, and restore them after it."""
+    from transformers.utils import logging
+
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()
+
+
+def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+    """Return the fast tokenizer of `folder`.
+
+    Raises:
+        ClassifierError: there is none, or it cannot pad a batch.
+    """
+    from transformers import AutoTokenizer
+
+    try:
+        with quiet():
+            tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    except (OSError, ValueError, ImportError, TypeError, AttributeError) as exc:
+        reason = str(exc).strip().partition("\n")[0]
+        raise ClassifierError(
+            f"{folder} has no tokenizer that can be loaded ({reason}); "
+            "download tokenizer.json and tokenizer_config.json of the model into the folder"
+        ) from exc
+    if not tokenizer.is_fast:
+        raise ClassifierError(
+            f"{folder}: {type(tokenizer).__name__} has no fast tokenizer (tokenizer.json); "
+            "choose an encoder that has one"
+        )
+    if tokenizer.pad_token is None:
+        raise ClassifierError(
+            f"{folder}: the tokenizer has no padding token; set 'pad_token' in tokenizer_config.json"
+        )
+    return tokenizer
+
+
+def load_model(folder: Path, labels: Sequence[str] | None = None, **config: Any) -> PreTrainedModel:
+    """Return the model in float32 with a classification head on the CPU.
+
+    Args:
+        folder: as transformers saves it, with safetensors weights.
+        labels: the names of a new head's outputs, started at random; None keeps the head that is stored.
+        **config: values that override those of config.json.
+
+    Raises:
+        ClassifierError: the weights cannot be read or do not fit the config.
+    """
+    import torch
+    from safetensors import SafetensorError
+    from transformers import AutoModelForSequenceClassification
+
+    if labels is not None:
+        config |= {
+            "num_labels": len(labels),
+            "id2label": dict(enumerate(labels)),
+            "label2id": {label: i for i, label in enumerate(labels)},
+            "problem_type": "single_label_classification",
+        }
+    try:
+        with quiet():
+            return AutoModelForSequenceClassification.from_pretrained(
+                folder,
+                dtype=torch.float32,
+                use_safetensors=True,
+                trust_remote_code=False,
+                ignore_mismatched_sizes=labels is not None,
+                **config,
+            )
+    except (OSError, ValueError, RuntimeError, SafetensorError) as exc:
+        reason = str(exc).strip().partition("\n")[0]
+        raise ClassifierError(
+            f"the model in {folder} cannot be loaded ({reason}); download or train it again"
+        ) from exc
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lengths:
+    """How long a text may be.
+
+    Attributes:
+        max_length: the tokens kept of a text, special tokens included.
+        clipped_from: what the settings asked for where the model has fewer positions, else None.
+    """
+
+    max_length: int
+    clipped_from: int | None
+
+
+def fit_lengths(wanted: int, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> Lengths:
+    """Return `wanted` tokens, or as many as the model has positions for."""
+    from torch import nn
+
+    limit = min(tokenizer.model_max_length, getattr(model.config, "max_position_embeddings", 0) or wanted)
+    for name, module in model.named_modules():
+        # RoBERTa and its kin count positions from padding_idx + 1: 514 rows are 512 positions.
+        if name.endswith("position_embeddings") and isinstance(module, nn.Embedding):
+            first = 0 if module.padding_idx is None else module.padding_idx + 1
+            limit = min(limit, module.num_embeddings - first)
+    return Lengths(max_length=min(wanted, limit), clipped_from=wanted if wanted > limit else None)

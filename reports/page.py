@@ -1,0 +1,111 @@
+"""Station 6: report.html, one self-contained page.
+
+In: the run and its scores. Out: HTML that loads nothing and runs no script; whatever comes from data is escaped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from reports import charts, wording
+from reports.answers import RunData
+from reports.samples import collect
+from reports.wording import Words
+
+COLOURS = 6
+MOST_LABELS_IN_A_MATRIX = 24
+MOST_CONFUSIONS = 10
+MOST_LABELS_IN_A_TABLE = 60
+FEW = 30
+
+
+def render(run: RunData, scores: dict[str, Any]) -> str:
+    """Return the page for a run and the scores made from it."""
+    words = Words.of(scores["language"])
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        undefined=StrictUndefined,
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(
+        t=words,
+        percent=wording.percent,
+        points=wording.points,
+        count=wording.count,
+        rate=wording.rate,
+        seconds=wording.seconds,
+        usd=wording.usd,
+        p_value=wording.p_value,
+        share_axis=charts.share_axis(),
+        difference_axis=charts.difference_axis,
+        percent_tick=lambda value: wording.percent(value, 0),
+        points_tick=lambda value: wording.points(value, 0),
+        level_name=lambda level: words.level(level, scores["levels"]),
+        level_head=lambda level: words.column(level, scores["levels"]),
+    )
+    names = list(scores["classifiers"])
+    return environment.get_template("page.html.j2").render(
+        run=run,
+        scores=scores,
+        verdict=scores["verdict"],
+        classifiers=scores["classifiers"],
+        colour={name: i % COLOURS + 1 for i, name in enumerate(names)},
+        title=_title(run.name),
+        created=_moment(run.created),
+        not_stated=set(scores["verdict"]["left_out"]),
+        trainings={one.name: one.training for one in run.classifiers if one.training is not None},
+        texts=collect(run, scores),
+        matrix_labels=_matrix_labels(run),
+        top_confusions={name: _top_confusions(one["levels"][-1]) for name, one in scores["classifiers"].items()},
+        top_labels=lambda level: _top_labels(level["labels"]),
+        environment=_flat(run.environment),
+        few=FEW,
+    )
+
+
+def _title(name: str) -> str:
+    """Take the start off the name of a run folder: `20261122-140000-game-apps` is called game-apps."""
+    parts = name.split("-", 2)
+    return parts[2] if len(parts) == 3 and parts[0].isdigit() and parts[1].isdigit() else name
+
+
+def _moment(created: str) -> str:
+    return f"{datetime.fromisoformat(created).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _matrix_labels(run: RunData) -> list[str]:
+    """Return the labels of level 1 in their order, or none where the matrix would be too large to read."""
+    roots = run.taxonomy.nodes[0]
+    return [run.taxonomy.display_names[path] for path in roots] if len(roots) <= MOST_LABELS_IN_A_MATRIX else []
+
+
+def _top_confusions(level: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the most frequent wrong answers of a level, the most frequent first."""
+    wrong = [
+        {"gold": gold, "predicted": predicted, "count": count, "share": count / level["labels"][gold]["support"]}
+        for gold, row in level["confusion"].items()
+        for predicted, count in row.items()
+        if gold != predicted
+    ]
+    return sorted(wrong, key=lambda one: -one["count"])[:MOST_CONFUSIONS]
+
+
+def _top_labels(labels: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, Mapping[str, Any]]]:
+    """Return a table's worth of labels in the order of the taxonomy, the most frequent ones where there are more."""
+    kept = set(sorted(labels, key=lambda name: -labels[name]["support"])[:MOST_LABELS_IN_A_TABLE])
+    return [(name, label) for name, label in labels.items() if name in kept]
+
+
+def _flat(values: Mapping[str, Any], above: str = "") -> list[tuple[str, Any]]:
+    rows: list[tuple[str, Any]] = []
+    for key, value in values.items():
+        name = f"{above}.{key}" if above else str(key)
+        rows += _flat(value, name) if isinstance(value, Mapping) else [(name, value)]
+    return rows

@@ -1,0 +1,139 @@
+"""The verdict in words; each sentence holds what it needs to stand alone in a mail.
+
+In: scores.json and its decisions. Out: the sentences, those with a time or a price under `time` and `cost`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reports.wording import Words, count, percent, points, rate, usd
+
+
+def say(scores: dict[str, Any], verdict: dict[str, Any], words: Words) -> dict[str, Any]:
+    """Return the keys that put the decisions into words: `sentences`, `time`, `cost`."""
+    levels = verdict["levels"]
+    shown = levels if len(levels) < 2 else [levels[0], levels[-1]]
+    return {
+        "sentences": {
+            "problems": [problem_sentence(scores, problem, words) for problem in scores["problems"]],
+            "accuracy": [_accuracy(scores, level, words) for level in shown],
+            "baseline": [
+                sentence for level in shown if (sentence := _baseline(scores, level, words)) is not None
+            ],
+            "choice": _choice(scores, verdict["choice"], words),
+        },
+        "time": {"sentence": _time(scores, words)},
+        "cost": {"sentence": _cost(scores, words)},
+    }
+
+
+def problem_sentence(scores: dict[str, Any], problem: dict[str, Any], words: Words) -> str:
+    """Say what a reader must know first."""
+    facts = {
+        key: count(value) if isinstance(value, int) and not isinstance(value, bool) else value
+        for key, value in problem.items()
+        if key != "kind"
+    }
+    share = problem["failed"] / problem["asked"] if problem.get("asked") else None
+    return words(f"problem.{problem['kind']}", share=percent(share), rows=count(scores["rows"]), **facts)
+
+
+def _accuracy(scores: dict[str, Any], level: dict[str, Any], words: Words) -> str:
+    """Who got how much right, then how surely the leader is ahead of each other."""
+    where = words.level(level["level"], scores["levels"])
+
+    def right(name: str) -> str:
+        return percent(scores["classifiers"][name]["levels"][level["level"] - 1]["accuracy"]["value"])
+
+    first, *others = level["ranking"]
+    rest = words.listed([words("verdict.share", name=name, share=right(name)) for name in others])
+    sentence = words(
+        "verdict.accuracy" if others else "verdict.accuracy_alone",
+        rows=count(scores["rows"]),
+        where=where,
+        first=first,
+        share=right(first),
+        rest=rest,
+    )
+    return words("verdict.join").join(
+        [sentence, *(compared(scores, found, words) for found in level["comparisons"])]
+    )
+
+
+def compared(scores: dict[str, Any], found: dict[str, Any], words: Words) -> str:
+    """Say one pair of `verdict.levels[].comparisons` as a sentence, seen from its `name`."""
+    low, high = found["interval_90" if found["verdict"] == "equivalent" else "interval_95"]
+    kind, difference = found["verdict"], found["difference"]
+    if kind == "worse":
+        difference, low, high = -difference, -high, -low
+    if kind in ("better", "worse"):
+        reach = "within" if found["within_margin"] else "beyond" if found["beyond_margin"] else "partly"
+        kind = f"{kind}.{reach}"
+    return words(
+        f"verdict.{kind}",
+        name=found["name"],
+        other=found["other"],
+        rows=count(found["n"]),
+        margin=points(scores["margin"], sign=False),
+        difference=points(difference, sign=kind in ("equivalent", "undecided")),
+        low=points(low, sign=False),
+        high=points(high, sign=False),
+    )
+
+
+def _baseline(scores: dict[str, Any], level: dict[str, Any], words: Words) -> str | None:
+    found = level["baseline"]
+    if found is None or (found["verdict"] == "better" and not found["within_margin"]):
+        return None
+    return words(
+        f"baseline.{found['verdict']}",
+        where=words.level(level["level"], scores["levels"]),
+        model=found["name"],
+        baseline=found["other"],
+        difference=points(abs(found["difference"]), sign=False),
+    )
+
+
+def _choice(scores: dict[str, Any], choice: dict[str, Any], words: Words) -> str:
+    reason = choice["reason"]
+    if reason == "nothing_to_compare" and not choice["candidates"]:
+        reason = "nothing_at_all"
+    return words(
+        f"choice.{reason}",
+        name=choice["name"],
+        candidates=words.listed(choice["candidates"]),
+        rows=count(scores["rows"]),
+        margin=points(scores["margin"], sign=False),
+    )
+
+
+def _time(scores: dict[str, Any], words: Words) -> str | None:
+    speeds = {
+        name: one["time"]["items_per_s"]
+        for name, one in scores["classifiers"].items()
+        if one["time"]["items_per_s"] is not None
+    }
+    if not speeds:
+        return None
+    fastest_first = sorted(speeds, key=lambda name: -speeds[name])
+    parts = [words("time.speed", name=name, rate=rate(speeds[name])) for name in fastest_first]
+    return words("time.sentence", speeds=words.listed(parts))
+
+
+def _cost(scores: dict[str, Any], words: Words) -> str | None:
+    costs = {name: one["cost"]["per_1000_usd"] for name, one in scores["classifiers"].items() if one["asked"]}
+    known = [
+        words("cost.one", name=name, usd=usd(costs[name]))
+        for name in sorted(costs, key=lambda name: costs[name] or 0.0)
+        if costs[name] is not None
+    ]
+    unknown = [name for name in costs if costs[name] is None]
+    if not costs:
+        return None
+    parts = []
+    if known:
+        parts.append(words("cost.known", costs=words.listed(known)))
+    if unknown:
+        parts.append(words("cost.unknown", names=words.listed(unknown)))
+    return words("verdict.join").join(parts)
