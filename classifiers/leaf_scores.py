@@ -39,8 +39,8 @@ class LeafScores:
 
     def answers(self, leaf_probabilities: NDArray[np.floating]) -> list[Answer]:
         """Return one answer per row of an array of shape (texts, leaves) whose rows sum to 1."""
-        levels = [leaf_probabilities.astype(np.float64) @ membership for membership in self._memberships]
-        leaves = self._descend(levels)
+        levels = self._levels(leaf_probabilities)
+        leaves = self._best(levels)
         rows = [level.tolist() for level in levels]
         return [
             Answer(
@@ -54,19 +54,22 @@ class LeafScores:
         ]
 
     def best_leaves(self, leaf_probabilities: NDArray[np.floating]) -> NDArray[np.intp]:
-        """Return the index of each row's leaf: the best root by its sum, then the best child below it, ...
+        """Return the index of the leaf whose path has the most levels right in expectation, per row.
 
-        Taking the best leaf instead answers the last level slightly better and the first slightly worse.
+        That is the largest sum of the probabilities along a path. Measured with TF-IDF on the 800 apps of the sample
+        in English, per level: 0.464 / 0.361 / 0.314; the best root and then the best child below it 0.478 /
+        0.354 / 0.300; the best leaf 0.420 / 0.339 / 0.306.
         """
-        return self._descend(
-            [leaf_probabilities.astype(np.float64) @ membership for membership in self._memberships]
-        )
+        return self._best(self._levels(leaf_probabilities))
 
-    def _descend(self, levels: list[NDArray[np.float64]]) -> NDArray[np.intp]:
-        chosen = np.zeros(len(levels[0]), dtype=np.intp)
-        for level, parents in zip(levels, self._parents, strict=True):
-            chosen = np.where(parents[None, :] == chosen[:, None], level, -1.0).argmax(axis=1)
-        return chosen
+    def _levels(self, leaf_probabilities: NDArray[np.floating]) -> list[NDArray[np.float64]]:
+        # Per level (texts, nodes).
+        return [leaf_probabilities.astype(np.float64) @ membership for membership in self._memberships]
+
+    def _best(self, levels: list[NDArray[np.float64]]) -> NDArray[np.intp]:
+        pairs = zip(levels, self._memberships, strict=True)
+        expected = sum((level @ membership.T for level, membership in pairs), start=np.zeros(1))
+        return np.asarray(expected).argmax(axis=1)  # of (texts, leaves)
 
     @cached_property
     def _memberships(self) -> list[NDArray[np.float64]]:
@@ -78,15 +81,6 @@ class LeafScores:
             for row, leaf in enumerate(self.taxonomy.leaves):
                 membership[row, index[leaf[:depth]]] = 1.0
             out.append(membership)
-        return out
-
-    @cached_property
-    def _parents(self) -> list[NDArray[np.intp]]:
-        # Per level, the index of each node's parent one level up; the roots hang below a single 0.
-        out = [np.zeros(len(self.taxonomy.nodes[0]), dtype=np.intp)]
-        for above, nodes in zip(self.taxonomy.nodes, self.taxonomy.nodes[1:], strict=False):
-            index = {node: k for k, node in enumerate(above)}
-            out.append(np.array([index[node[:-1]] for node in nodes], dtype=np.intp))
         return out
 
     @cached_property

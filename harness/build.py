@@ -5,18 +5,23 @@ The only place that knows how each kind is made; everything else uses the contra
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from classifiers.contract import Scalar, Training
+from classifiers.contract import Classifier, Scalar, Training
 from classifiers.settings import BaselineSettings, BertSettings, LlmSettings
 from harness.dataset import Dataset
 from harness.experiment_file import ExperimentFile, beside
-from prompts.errors import ConfigError
+from prompts.errors import ClassifierError, ConfigError
+from prompts.taxonomy import Taxonomy
+
+if TYPE_CHECKING:
+    from harness.session import Session
 
 AnySettings = BertSettings | LlmSettings | BaselineSettings
 
@@ -64,9 +69,12 @@ def prepare(
             identity = training_identity(settings, base, taxonomy=dataset.taxonomy, seed=seed, **hashes)
             return Prepared(name=name, settings=settings, base=base, training_identity=identity)
         case BaselineSettings():
-            from classifiers.baseline import training_identity as baseline_identity
-
-            identity = baseline_identity(settings, taxonomy=dataset.taxonomy, seed=seed, **hashes)
+            identity = {
+                **settings.model_dump(),
+                "train_sha256": hashes["train_sha256"],
+                "taxonomy_sha256": dataset.taxonomy.sha256,
+                "seed": seed,
+            }
             return Prepared(name=name, settings=settings, training_identity=identity)
         case LlmSettings():
             return Prepared(name=name, settings=settings, llm=None)
@@ -108,3 +116,44 @@ def train(
             )
         case LlmSettings():
             raise AssertionError("an LLM has no training_identity, so nothing to train")
+
+
+@contextmanager
+def open_trained(name: str, settings: AnySettings, taxonomy: Taxonomy, folder: Path) -> Iterator[Classifier]:
+    """Open a classifier from its trained weights, warmed up.
+
+    Raises:
+        ClassifierError: the weights cannot be read, or the device is not there.
+    """
+    classifier: Classifier
+    match settings:
+        case BertSettings():
+            from classifiers.bert import BertClassifier
+
+            classifier = BertClassifier(
+                name,
+                taxonomy,
+                folder,
+                max_length=settings.max_length,
+                device=settings.device,
+                precision=settings.precision,
+            )
+        case BaselineSettings():
+            from classifiers.baseline import BaselineClassifier
+
+            classifier = BaselineClassifier(name, taxonomy, folder)
+        case LlmSettings():
+            raise ClassifierError(f"{name} is an LLM: it has no trained weights to open")
+    list(classifier.classify(["warm up"]))
+    yield classifier
+
+
+@contextmanager
+def open_classifier(prepared: Prepared, session: Session, folder: Path) -> Iterator[Classifier]:
+    """Open a classifier, ready to answer; what it started (a local server) ends with the context.
+
+    Raises:
+        ClassifierError: it cannot start.
+    """
+    with open_trained(prepared.name, prepared.settings, session.dataset.taxonomy, folder) as classifier:
+        yield classifier

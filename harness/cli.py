@@ -176,7 +176,8 @@ def _refuse(message: str) -> None:
 def _console() -> Console:
     from rich.console import Console
 
-    return Console()
+    # A log or a pipe has no width of its own; 80 columns would fold the names of runs and files.
+    return Console() if sys.stdout.isatty() else Console(width=160)
 
 
 @contextmanager

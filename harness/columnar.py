@@ -6,7 +6,7 @@ Each library comes with an extra and is imported only when such a source is open
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
+from functools import cache, partial
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -110,12 +110,11 @@ def hub_table(source: str, *, key: str, folder: Path) -> Table:
             "are named hf:owner/name[/config][:split]"
         )
     name = f"hf:{spec}:{split}"
-    read = partial(_hub_rows, where, config, split, name)
-    return Table(name=name, unit="row", path=None, read=read)
+    data = cache(partial(_load_from_hub, where, config, split, name))
+    return Table(name=name, unit="row", path=None, read=lambda: _hub_rows(data()))
 
 
-def _hub_rows(where: str, config: str | None, split: str, name: str) -> Iterator[Row | BadRow]:
-    data = _load_from_hub(where, config, split, name)
+def _hub_rows(data: Any) -> Iterator[Row | BadRow]:
     names = {column: _label_names(feature) for column, feature in data.features.items()}
     number = 0
     for batch in data.iter(batch_size=_BATCH_ROWS):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
-from harness.dataset import describe, load
+from harness.dataset import load
 from harness.experiment_file import ExperimentFile
 from harness.progress import say
 
@@ -21,30 +21,30 @@ def show(file: ExperimentFile, console: Console) -> None:
     experiment = file.experiment
     needs_train = any(settings.learns for settings in experiment.classifiers.values())
     dataset = load(experiment.data, folder=file.folder, seed=experiment.seed, needs_train=needs_train)
-    facts = describe(dataset)
+    facts = dataset.describe()
     splits = Table(box=None, header_style="bold", pad_edge=False)
     for column in ("split", "source"):
         splits.add_column(column, overflow="fold")
     for column in ("texts", "characters: mean", "95 % below", "longest"):
         splits.add_column(column, justify="right")
-    for name, split in facts["splits"].items():
-        length = split["characters"]
+    for split, rows in facts["counts"].items():
+        length = facts["characters"][split]
         splits.add_row(
-            name,
-            str(split["source"]),
-            f"{split['rows']:,}",
+            split,
+            str(facts["sources"][split]),
+            f"{rows:,}",
             f"{length['mean']:.0f}",
             f"{length['p95']:.0f}",
             f"{length['max']:,}",
         )
     console.print(splits)
-    for level in facts["levels"]:
-        examples = level["examples"].get("train") or next(iter(level["examples"].values()))
-        rarest = min(examples, key=lambda label: examples[label])
-        commonest = max(examples, key=lambda label: examples[label])
+    for number, level in enumerate(facts["levels"], 1):
+        examples = level["examples"].get("train") or level["examples"]["test"]
+        rarest = min(examples, key=examples.__getitem__)
+        commonest = max(examples, key=examples.__getitem__)
         say(
             console,
-            f"level {level['level']}: {level['labels']} labels, from {examples[rarest]} examples ({rarest}) "
+            f"level {number}: {level['labels']} labels, from {examples[rarest]} examples ({rarest}) "
             f"to {examples[commonest]} ({commonest})",
         )
     for finding in dataset.findings:

@@ -62,9 +62,9 @@ class Dataset:
     def describe(self) -> dict[str, Any]:
         """Return what data.json holds and `harness data` prints.
 
-        `counts`, `sha256`, `sources` and `characters` (mean, p95, max) by split; `limit`, split -> [kept, all],
-        where a limit left something out; `levels`, per level the number of labels and display name -> examples
-        by split; `majority`, `leakage` and `findings` as here.
+        By split: `counts`, `sha256`, `sources`, `characters` (mean, p95, max) and, where `--limit` left
+        something out, `limit` ([kept, all]). By level: `levels` (number of labels, and by split display name
+        -> examples). `majority`, `leakage` and `findings` as here.
         """
         summaries = self.summaries.items()
         limited = {

@@ -58,14 +58,13 @@ def find_columns(table: Table, settings: DataSettings) -> Columns:
     Raises:
         DatasetError: the table holds no row, or lacks a column that the settings name.
     """
-    first = next(table.read(), None)
-    if first is None:
+    row = next((row for row in table.read() if isinstance(row, Row)), None)
+    if row is None and next(table.read(), None) is None:
         raise DatasetError(f"{table.name} is empty: at least one example is needed")
     if table.trial:
         return Columns(text=("text",), gold=("label",), id=None, meta=None)
     text, gold = tuple(settings.text_columns), tuple(settings.gold_columns)
     meta = None if settings.meta is None else tuple(settings.meta)
-    row = next((row for row in table.read() if isinstance(row, Row)), None)
     if row is None:  # nothing but bad rows, which are reported with their lines
         return Columns(text=text, gold=gold, id=settings.id, meta=meta)
     wanted = [("text", text), ("gold", gold), ("meta", meta or ())]

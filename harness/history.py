@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
-
 from rich.console import Console
 from rich.table import Table
 
@@ -38,17 +36,19 @@ def _rows(run: RunFolder) -> list[tuple[str, ...]]:
         (
             name,
             f"{classifier['asked']:,}",
-            "  ".join(_percent(level["accuracy"]["value"]) for level in classifier["levels"]),
-            _number(classifier["time"]["items_per_s"], "{:.1f}"),
-            _number(classifier["cost"]["per_1000_usd"], "{:.4f}"),
+            "  ".join(percent(level["accuracy"]["value"]) for level in classifier["levels"]),
+            number(classifier["time"]["items_per_s"], "{:.1f}"),
+            number(classifier["cost"]["per_1000_usd"], "{:.3g}"),
         )
         for name, classifier in scores["classifiers"].items()
     ]
 
 
-def _percent(value: float | None) -> str:
+def percent(value: float | None) -> str:
+    """Return a share as per cent, or a dash where there is none."""
     return "-" if value is None else f"{value:.1%}"
 
 
-def _number(value: Any, form: str) -> str:
+def number(value: float | None, form: str) -> str:
+    """Return a figure in its form; what is not known says so."""
     return "unknown" if value is None else form.format(value)

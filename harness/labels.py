@@ -101,8 +101,8 @@ def taxonomy_from_json(entries: object) -> Taxonomy:
         first = error.errors()[0]
         where = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in first["loc"])
         raise DatasetError(
-            f"at {where or 'the top'}: {first['msg'].lower()}; expected a list of labels, each with name and, "
-            "where wanted, description, aliases, children"
+            f"at {where or 'the top'}: {first['msg'].lower()}; expected a list of labels, each with "
+            "name and, where wanted, description, aliases, children"
         ) from error
     return Taxonomy(tuple(entry.label() for entry in labels))
 

@@ -143,8 +143,13 @@ def _header(cells: list[str], name: str, line: int) -> list[str]:
 
 def _csv_problem(error: csv.Error) -> str:
     words = str(error)
-    if "field limit" in words or "unexpected end" in words:
+    if "unexpected end" in words:
         return 'a quote (") that opens here is never closed: close it, or double quotes inside a quoted field'
+    if "field limit" in words:
+        limit = f"{csv.field_size_limit():,}"
+        return f'a field of over {limit} characters: is a quote (") that opens here not closed?'
+    if "new-line character" in words:
+        return "a carriage return in an unquoted field: quote the field, or end the lines with line feeds"
     return f"broken quotes ({words}): double each quote inside a quoted field"
 
 
@@ -153,7 +158,7 @@ def _jsonl_rows(path: Path, encoding: str, name: str) -> Iterator[Row | BadRow]:
         if line.problem:
             yield BadRow(line.number, "not_decodable", line.problem)
         elif line.text.strip():
-            yield _json_row(line.number, line.text)
+            yield _json_row(line.number, line.text.rstrip("\r\n"))
 
 
 def _json_row(line: int, text: str) -> Row | BadRow:

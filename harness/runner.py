@@ -14,8 +14,10 @@ from itertools import islice
 from rich.console import Console
 
 from classifiers.contract import Classifier, Example, Prediction
+from classifiers.settings import LlmSettings
 from harness import reuse
 from harness.answer_file import AnswerWriter, StoredRows, answer_row, answer_writer
+from harness.budget import Budget
 from harness.build import Prepared, open_classifier, train
 from harness.progress import progress, say
 from harness.run_folder import RunFolder
@@ -90,12 +92,24 @@ def _answer_one(
             return
         timing.load_s = load_s
         update = stack.enter_context(progress(console, f"{name}: answering", "items"))
+        budget = _budget(prepared)
+        budget.count(StoredRows(run.predictions(name)))
+        budget.check()
         todo = (example for example in session.dataset.test if example.id not in done)
         for count, (example, prediction) in enumerate(_answers(classifier, todo, timing), len(done) + 1):
             writer.append(answer_row(example.id, prediction))
             timing.write_now_and_then()
             update(count, total)
+            budget.add(prediction.cost_usd)
+            budget.check()
     say(console, f"{name}: {timing.answered} answers in {timing.answer_s:.1f} s")
+
+
+def _budget(prepared: Prepared) -> Budget:
+    settings = prepared.settings
+    if isinstance(settings, LlmSettings):
+        return Budget(settings.max_cost_usd, settings.concurrency)
+    return Budget(None, 0)
 
 
 def _answers(

@@ -17,7 +17,7 @@ from rich.console import Console
 from harness import run_folder
 from harness.answer_file import answer_writer
 from harness.build import Prepared, prepare
-from harness.dataset import Dataset, describe, load
+from harness.dataset import Dataset, load
 from harness.disk import write_text
 from harness.environment import describe_environment
 from harness.experiment import Experiment
@@ -90,7 +90,7 @@ def start(session: Session, root: Path) -> RunFolder:
 def describe_data(session: Session) -> dict[str, Any]:
     """Return data.json: the splits, their hashes, the findings, and what a `--limit` left out."""
     return {
-        **describe(session.dataset),
+        **session.dataset.describe(),
         "note": session.experiment.data.note,
         "limit_n": session.limit,
     }
@@ -102,6 +102,5 @@ def check_unchanged(session: Session, run: RunFolder) -> None:
     Raises:
         ConfigError: the data files have changed.
     """
-    began_with = {split: kept["sha256"] for split, kept in run.read("data.json")["splits"].items()}
-    if began_with != session.dataset.sha256:
+    if run.read("data.json")["sha256"] != session.dataset.sha256:
         raise ConfigError(f"{run.path}: the data has changed since this run began; start a new run")

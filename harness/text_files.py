@@ -8,6 +8,7 @@ from __future__ import annotations
 import codecs
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BufferedReader, TextIOWrapper
 from pathlib import Path
 
 from prompts.errors import ConfigError, DatasetError
@@ -77,7 +78,7 @@ def check_encoding(encoding: str) -> str:
     return "utf-8" if name == "utf-8-sig" else name
 
 
-def _opened(path: Path, name: str):  # type: ignore[no-untyped-def]  # BufferedReader, a context manager
+def _opened(path: Path, name: str) -> BufferedReader:
     try:
         return path.open("rb")
     except OSError as error:
@@ -86,26 +87,16 @@ def _opened(path: Path, name: str):  # type: ignore[no-untyped-def]  # BufferedR
 
 def _read_wide_lines(path: Path, encoding: str, name: str) -> Iterator[Line]:
     number = 0
-    with _opened(path, name) as raw, codecs.getreader(encoding)(raw) as file:
+    with _opened(path, name) as raw, TextIOWrapper(raw, encoding, newline="\n") as file:
         try:
-            for number, text in enumerate(_split_at_line_feeds(file), start=1):
+            for number, text in enumerate(file, start=1):
                 yield Line(number, text.removeprefix("\ufeff") if number == 1 else text)
-        except UnicodeDecodeError as error:
+        except UnicodeError as error:
             other = _encoding_that_decodes(path, but=encoding)
             cure = f'set encoding = "{other}" under [data]' if other else "name its encoding under [data]"
             raise DatasetError(
                 f"{name}:{number + 1}: not {encoding} (at or after this line); {cure}"
             ) from error
-
-
-def _split_at_line_feeds(file: codecs.StreamReader) -> Iterator[str]:
-    rest = ""
-    while chunk := file.read(1 << 16):
-        *whole, rest = (rest + chunk).split("\n")
-        for line in whole:
-            yield line + "\n"
-    if rest:
-        yield rest
 
 
 def _encoding_that_decodes(path: Path, *, but: str) -> str | None:
@@ -123,6 +114,6 @@ def _decodes(path: Path, encoding: str) -> bool:
             while chunk := file.read(1 << 20):
                 decoder.decode(chunk)
         decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
+    except UnicodeError:
         return False
     return True

@@ -1,7 +1,7 @@
 """Station 5's way in: one run as it was answered.
 
-In: what the run folder holds, the test set and the predictions streamed as often as wanted. Out: `RunData`, from
-which scores and the page are made without a model.
+In: what the run folder holds, the test set and the predictions streamed as often as wanted. Out: `RunData`,
+from which scores and the page are made without a model.
 """
 
 from __future__ import annotations
@@ -68,9 +68,10 @@ class RunData:
         name: what the comparison is called.
         created: when the run started, ISO 8601, UTC.
         test: the test set exactly as answered; re-iterable.
-        data: data.json: `counts` and `sha256` by split, `majority` (the most frequent label path prefix of train
-            per level), `findings` (dicts with severity, kind, message, where, count), `note`, and `limit`
-            ({"test": [80, 800]} where only a share was used).
+        data: data.json: `counts`, `sha256`, `sources` and `characters` by split; `majority`, per level the
+            path down to the most frequent training label, or None; `findings` (severity, kind, message,
+            where, count); `note`, what the data can and cannot show; `limit` ({"test": [80, 800]} where only
+            a part was used).
         environment: environment.json.
         machine_usd_per_hour: what an hour of this machine costs, or None when unknown.
         machine_price_source: who says so.

@@ -1,7 +1,7 @@
 """Station 5: the answers of a run as arrays of integers.
 
-In: `RunData`. Out: `TestSet` and `ClassifierAnswers`, in which a label is a number and no text is kept, so that
-1,000,000 rows fit.
+In: `RunData`. Out: `TestSet` and `ClassifierAnswers`, in which a label is a number and no text is kept, so
+that 1,000,000 rows fit.
 """
 
 from __future__ import annotations
@@ -87,7 +87,8 @@ class ClassifierAnswers:
     @property
     def asked(self) -> Flags:
         """(rows,) whether the classifier was asked at all."""
-        return self.status != MISSING
+        asked: Flags = self.status != MISSING
+        return asked
 
 
 class Nodes:
@@ -102,7 +103,7 @@ class Nodes:
                 self._codes[path] = (*above, code, *(NO_LABEL,) * (self.depth - level - 1))
 
     def code(self, path: Path) -> tuple[int, ...] | None:
-        """Return one number per level, -1 below the end of the path; None when the path is not in the tree."""
+        """Return one number per level, -1 below the end of the path; None for a path not in the tree."""
         return self._codes.get(path)
 
 
@@ -120,8 +121,8 @@ def read_test_set(run: RunData) -> TestSet:
         codes = nodes.code(tuple(example.gold))
         if codes is None or len(example.gold) != nodes.depth:
             raise DatasetError(
-                f"test set, id {example.id!r}: gold {' > '.join(example.gold)!r} is not a full path of the labels; "
-                "score the run with the label file it was made with"
+                f"test set, id {example.id!r}: gold {' > '.join(example.gold)!r} is not a full path of the "
+                "labels; score the run with the label file it was made with"
             )
         if example.id in row_of:
             raise DatasetError(f"test set: id {example.id!r} stands twice; give every text an id of its own")
@@ -209,7 +210,9 @@ class _Columns:
             values = sorted(self._values[column])
             if not 1 < len(values) <= rows / 2:
                 continue
-            place = np.array([values.index(text) for text in self._values[column]] + [NO_LABEL], dtype=np.int8)
+            place = np.array(
+                [values.index(text) for text in self._values[column]] + [NO_LABEL], dtype=np.int8
+            )
             codes = np.full(rows, NO_LABEL, dtype=np.int8)
             codes[: len(self._rows[column])] = self._rows[column]
             found.append(Slice(column=column, values=tuple(values), codes=place[codes]))

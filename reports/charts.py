@@ -1,7 +1,7 @@
 """Station 6: where the marks of a chart go.
 
-In: figures. Out: places in percent of the width. The templates draw them as inline SVG in percent, so that a chart
-fits any width while its text keeps its size.
+In: figures. Out: places in percent of the width. The templates draw them as inline SVG in percent, so that a
+chart fits any width while its text keeps its size.
 """
 
 from __future__ import annotations
@@ -43,5 +43,7 @@ def difference_axis(values: Sequence[float]) -> Axis:
     step = next((step for step in STEPS if math.ceil(reach / step) * 2 <= MOST_TICKS), 0.5)
     steps = math.ceil(reach / step)
     return Axis(
-        low=-steps * step, high=steps * step, ticks=tuple(round(i * step, 9) for i in range(-steps, steps + 1))
+        low=-steps * step,
+        high=steps * step,
+        ticks=tuple(round(i * step, 9) for i in range(-steps, steps + 1)),
     )

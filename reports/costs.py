@@ -79,9 +79,7 @@ def describe_cost(
         "priced_usd": figure(float(known.sum()) if len(known) else None),
         "tokens": dict(answers.tokens) if answers.tokens is not None else None,
         "machine_usd_per_hour": machine_usd_per_hour,
-        "price_source": (
-            machine_price_source if on_this_machine else classifier.facts.get("price_source")
-        ),
+        "price_source": (machine_price_source if on_this_machine else classifier.facts.get("price_source")),
     }
 
 

@@ -1,6 +1,6 @@
 """Station 6: report.html, one self-contained page.
 
-In: the run and its scores. Out: HTML that loads nothing and runs no script; whatever comes from data is escaped.
+In: the run and its scores. Out: HTML that loads nothing and runs no script; what comes from data is escaped.
 """
 
 from __future__ import annotations
@@ -63,7 +63,9 @@ def render(run: RunData, scores: dict[str, Any]) -> str:
         trainings={one.name: one.training for one in run.classifiers if one.training is not None},
         texts=collect(run, scores),
         matrix_labels=_matrix_labels(run),
-        top_confusions={name: _top_confusions(one["levels"][-1]) for name, one in scores["classifiers"].items()},
+        top_confusions={
+            name: _top_confusions(one["levels"][-1]) for name, one in scores["classifiers"].items()
+        },
         top_labels=lambda level: _top_labels(level["labels"]),
         environment=_flat(run.environment),
         few=FEW,
@@ -83,13 +85,20 @@ def _moment(created: str) -> str:
 def _matrix_labels(run: RunData) -> list[str]:
     """Return the labels of level 1 in their order, or none where the matrix would be too large to read."""
     roots = run.taxonomy.nodes[0]
-    return [run.taxonomy.display_names[path] for path in roots] if len(roots) <= MOST_LABELS_IN_A_MATRIX else []
+    return (
+        [run.taxonomy.display_names[path] for path in roots] if len(roots) <= MOST_LABELS_IN_A_MATRIX else []
+    )
 
 
 def _top_confusions(level: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the most frequent wrong answers of a level, the most frequent first."""
     wrong = [
-        {"gold": gold, "predicted": predicted, "count": count, "share": count / level["labels"][gold]["support"]}
+        {
+            "gold": gold,
+            "predicted": predicted,
+            "count": count,
+            "share": count / level["labels"][gold]["support"],
+        }
         for gold, row in level["confusion"].items()
         for predicted, count in row.items()
         if gold != predicted
@@ -98,7 +107,7 @@ def _top_confusions(level: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _top_labels(labels: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, Mapping[str, Any]]]:
-    """Return a table's worth of labels in the order of the taxonomy, the most frequent ones where there are more."""
+    """Return the labels a table shows: all, or the most frequent, in the order of the taxonomy."""
     kept = set(sorted(labels, key=lambda name: -labels[name]["support"])[:MOST_LABELS_IN_A_TABLE])
     return [(name, label) for name, label in labels.items() if name in kept]
 

@@ -100,7 +100,7 @@ def judge(interval: Interval, interval_90: Interval, *, margin: float) -> Verdic
 def paired_interval(only_a: int, only_b: int, n: int, *, confidence: float) -> Interval:
     """Return the score interval for a difference of paired proportions (Tango 1998, Stat. Med. 17, 891-908).
 
-    It keeps its coverage where few rows disagree, and has a width where none do: the Wald interval has neither.
+    It keeps its coverage where few rows disagree, and has a width where none do; Wald fails at both.
     """
     from scipy.optimize import brentq
     from scipy.stats import norm
@@ -110,7 +110,9 @@ def paired_interval(only_a: int, only_b: int, n: int, *, confidence: float) -> I
     def upper(b: int, c: int) -> float:
         if b == n:
             return 1.0
-        at_least = (b - c) / n + 1e-12  # at the estimate itself the variance can be 0, and a false root with it
+        at_least = (
+            b - c
+        ) / n + 1e-12  # at the estimate itself the variance can be 0, and a false root with it
         return float(brentq(lambda delta: _score(b, c, n, delta, z), at_least, 1.0, xtol=1e-13))
 
     return Interval(low=-upper(only_b, only_a), high=upper(only_a, only_b))

@@ -1,7 +1,7 @@
 """Station 6: the few texts a page shows, fetched by their ids.
 
-In: the run and the ids that scores.json names. Out: those texts with every classifier's answer; all other rows are
-passed over while streaming.
+In: the run and the ids that scores.json names. Out: those texts with every classifier's answer; all other
+rows are passed over while streaming.
 """
 
 from __future__ import annotations

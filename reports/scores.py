@@ -1,7 +1,8 @@
 """Station 5: scores.json, made from the stored answers alone.
 
-In: `RunData`. Out: one dict that json can write as it is: fractions 0..1, seconds, US dollars, None for missing,
-every time under a key `time` and every price under a key `cost`, so that the rest is equal for equal answers.
+In: `RunData`. Out: one dict that json can write as it is: fractions 0..1, seconds, US dollars, None for
+missing, every time under a key `time` and every price under a key `cost`, so that the rest is the same
+for the same answers.
 """
 
 from __future__ import annotations
@@ -12,22 +13,20 @@ from typing import Any
 
 import numpy as np
 
-from prompts.taxonomy import Taxonomy
 from reports.answers import ClassifierRun, RunData
 from reports.arrays import (
     ANSWERED,
     FAILURES,
     FIRST_FAILURE,
     MISSING,
-    NO_LABEL,
     ClassifierAnswers,
     Flags,
-    Integers,
     TestSet,
     read_answers,
     read_test_set,
 )
 from reports.costs import describe_cost, describe_time, figure
+from reports.levels import describe_level
 from reports.pairs import Interval, compare
 from reports.verdict import conclude, find_problems
 
@@ -112,7 +111,8 @@ def _classifier(
             },
         },
         "levels": [
-            _level(run.taxonomy, level, test, answers.labels[:, level]) for level in range(run.taxonomy.depth)
+            describe_level(run.taxonomy, level, test, answers.labels[:, level])
+            for level in range(run.taxonomy.depth)
         ],
         "calibration": None,
         "time": describe_time(classifier, answers),
@@ -122,70 +122,6 @@ def _classifier(
             machine_usd_per_hour=run.machine_usd_per_hour,
             machine_price_source=run.machine_price_source,
         ),
-    }
-
-
-def _level(taxonomy: Taxonomy, level: int, test: TestSet, predicted: Integers) -> dict[str, Any]:
-    gold = test.gold[:, level]
-    right = predicted == gold
-    answered = predicted != NO_LABEL
-    names = [taxonomy.display_names[path] for path in taxonomy.nodes[level]]
-    return {
-        "level": level + 1,
-        "accuracy": rate(right),
-        "accuracy_answered": rate(right[answered]),
-        **_labels(names, gold, predicted),
-        "slices": [
-            {
-                "column": part.column,
-                "values": {value: rate(right[part.codes == code]) for code, value in enumerate(part.values)},
-            }
-            for part in test.slices
-        ],
-    }
-
-
-def rate(right: Flags) -> dict[str, Any]:
-    """Return a share with its 95 % interval (Wilson 1927): n, right, value, low, high; None where n is 0."""
-    from statsmodels.stats.proportion import proportion_confint
-
-    n, hits = len(right), int(right.sum())
-    if n == 0:
-        return {"n": 0, "right": 0, "value": None, "low": None, "high": None}
-    low, high = proportion_confint(hits, n, alpha=0.05, method="wilson")
-    return {"n": n, "right": hits, "value": figure(hits / n), "low": figure(low), "high": figure(high)}
-
-
-def _labels(names: list[str], gold: Integers, predicted: Integers) -> dict[str, Any]:
-    """Per-label figures and the confusion; macro-F1 is the mean over the labels in gold or in the answers."""
-    size = len(names)
-    support = np.bincount(gold, minlength=size)
-    given = np.bincount(predicted[predicted != NO_LABEL], minlength=size)
-    hits = np.bincount(gold[gold == predicted], minlength=size)
-    f1s = [2 * h / (s + g) for h, s, g in zip(hits, support, given, strict=True) if s + g]
-    pairs, counts = np.unique(gold.astype(np.int64) * (size + 1) + predicted + 1, return_counts=True)
-    confusion: dict[str, dict[str, int]] = {}
-    no_answer: dict[str, int] = {}
-    for pair, count in zip(pairs.tolist(), counts.tolist(), strict=True):
-        true, answer = divmod(pair, size + 1)
-        if answer == 0:
-            no_answer[names[true]] = count
-        else:
-            confusion.setdefault(names[true], {})[names[answer - 1]] = count
-    return {
-        "macro_f1": figure(float(np.mean(f1s))),
-        "labels": {
-            name: {
-                "support": int(s),
-                "predicted": int(g),
-                "precision": figure(h / g) if g else None,
-                "recall": figure(h / s) if s else None,
-                "f1": figure(2 * h / (s + g)) if s + g else None,
-            }
-            for name, h, s, g in zip(names, hits, support, given, strict=True)
-        },
-        "confusion": confusion,
-        "no_answer": no_answer,
     }
 
 
@@ -244,9 +180,7 @@ def _examples(
     count = at_first.sum(axis=0)
     groups: list[tuple[str, str | None, Flags]] = []
     if len(names) > 1:
-        groups += [
-            ("only_right", name, at_first[i] & (count == 1)) for i, name in enumerate(names)
-        ]
+        groups += [("only_right", name, at_first[i] & (count == 1)) for i, name in enumerate(names)]
     if len(names) > 2:
         groups += [
             ("only_wrong", name, ~at_first[i] & (count == len(names) - 1)) for i, name in enumerate(names)

@@ -47,7 +47,7 @@ def _accuracy(scores: dict[str, Any], level: dict[str, Any], words: Words) -> st
         return percent(scores["classifiers"][name]["levels"][level["level"] - 1]["accuracy"]["value"])
 
     first, *others = level["ranking"]
-    rest = words.listed([words("verdict.share", name=name, share=right(name)) for name in others])
+    rest = words.listed([words("verdict.share", name=name, share=right(name)) for name in others], "clauses")
     sentence = words(
         "verdict.accuracy" if others else "verdict.accuracy_alone",
         rows=count(scores["rows"]),
@@ -118,7 +118,7 @@ def _time(scores: dict[str, Any], words: Words) -> str | None:
         return None
     fastest_first = sorted(speeds, key=lambda name: -speeds[name])
     parts = [words("time.speed", name=name, rate=rate(speeds[name])) for name in fastest_first]
-    return words("time.sentence", speeds=words.listed(parts))
+    return words("time.sentence", speeds=words.listed(parts, "clauses"))
 
 
 def _cost(scores: dict[str, Any], words: Words) -> str | None:
@@ -133,7 +133,7 @@ def _cost(scores: dict[str, Any], words: Words) -> str | None:
         return None
     parts = []
     if known:
-        parts.append(words("cost.known", costs=words.listed(known)))
+        parts.append(words("cost.known", costs=words.listed(known, "clauses")))
     if unknown:
         parts.append(words("cost.unknown", names=words.listed(unknown)))
     return words("verdict.join").join(parts)

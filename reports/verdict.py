@@ -1,7 +1,7 @@
 """Station 5: what the scores allow to be concluded, and what forbids a conclusion.
 
-In: scores.json without its verdict. Out: its `problems` (what a reader must know first) and its `verdict`: who
-leads at each level and how surely, whether the cheap baseline is beaten, and the choice, if there is one.
+In: scores.json without its verdict. Out: its `problems` (what a reader must know first) and its `verdict`:
+who leads at each level and how surely, whether the cheap baseline is beaten, and the choice, if there is one.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ def find_problems(run: RunData, scores: dict[str, Any]) -> list[dict[str, Any]]:
         if one["missing"]:
             problems.append(_problem("incomplete", name, invalid=True, missing=one["missing"]))
         if one["asked"] and failed > MOST_REQUESTS_FAILED * one["asked"]:
-            problems.append(_problem("requests_failed", name, invalid=True, failed=failed, asked=one["asked"]))
+            problems.append(
+                _problem("requests_failed", name, invalid=True, failed=failed, asked=one["asked"])
+            )
         if one["identity"].get("model") == SMALL_LLM:
             problems.append(_problem("small_llm", name, invalid=False))
     limit = (scores["limit"] or {}).get("test")
@@ -74,7 +76,7 @@ def _level(scores: dict[str, Any], names: list[str], level: int) -> dict[str, An
 
 
 def _baseline(scores: dict[str, Any], ranking: list[str], level: int) -> dict[str, Any] | None:
-    """Compare the best model with the best cheap baseline; always the majority label is no baseline but a floor."""
+    """Compare the best model with the best cheap baseline; the majority label is a floor, not a baseline."""
     one = scores["classifiers"]
     models = (name for name in ranking if one[name]["kind"] != "baseline")
     baselines = (
@@ -103,7 +105,9 @@ def _against(scores: dict[str, Any], name: str, other: str, level: int) -> dict[
                 "verdict": _turned(found["verdict"]) if turned else found["verdict"],
                 "difference": -found["difference"] + 0.0 if turned else found["difference"],
                 "interval_95": [-high, -low] if turned else [low, high],
-                "interval_90": [-end for end in reversed(found["interval_90"])] if turned else found["interval_90"],
+                "interval_90": [-end for end in reversed(found["interval_90"])]
+                if turned
+                else found["interval_90"],
                 "beyond_margin": found["beyond_margin"],
                 "within_margin": -margin <= low and high <= margin,
             }

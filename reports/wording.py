@@ -40,11 +40,11 @@ class Words:
         """Return the text of `prefix.kind`, or `kind` itself where the language has no word for it."""
         return self.texts.get(f"{prefix}.{kind}", kind)
 
-    def listed(self, items: Sequence[str]) -> str:
-        """Join to one enumeration."""
+    def listed(self, items: Sequence[str], kind: str = "list") -> str:
+        """Join to one enumeration, of names (`list`) or of what is said of each (`clauses`)."""
         if len(items) < 2:
             return "".join(items)
-        return self("list.comma").join(items[:-1]) + self("list.and") + items[-1]
+        return self(f"{kind}.comma").join(items[:-1]) + self(f"{kind}.and") + items[-1]
 
     def level(self, level: int, levels: int) -> str:
         """Name a level: the deepest of several is the whole path."""

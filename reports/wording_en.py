@@ -1,9 +1,11 @@
-"""The words of the report, in English. Every key stands in `wording_zh` too, with the same values to fill in."""
+"""The words of the report, in English. Every key stands in `wording_zh` too, with the same blanks."""
 
 TEXTS = {
     # small pieces
     "list.comma": ", ",
     "list.and": " and ",
+    "clauses.comma": ", ",
+    "clauses.and": " and ",
     "level.only": "overall",
     "level.one": "at level {level}",
     "level.last": "on the whole path",
@@ -19,8 +21,6 @@ TEXTS = {
     "failure.truncated": "cut off",
     "failure.empty": "empty",
     "failure.request_failed": "request failed",
-    "word.yes": "yes",
-    "word.no": "no",
     "word.unknown": "unknown",
     "word.none": "none",
     "word.no_answer": "no answer",
@@ -29,48 +29,49 @@ TEXTS = {
     "word.interval": "{low} to {high}",
     "word.per_s": "{rate} texts/s",
     # problems, said before anything else
-    "problem.leakage": "Test texts stand in the training or dev data as well, and the run was allowed to go on. "
-    "Whatever learned from them looks better here than it is.",
-    "problem.dev_is_test": "The dev set is the test set: the epoch that was kept was chosen on the test data, so "
-    "trained classifiers look better here than they are.",
+    "problem.leakage": "Test texts stand in the training or dev data as well, and the run was allowed to "
+    "go on. Whatever learned from them looks better here than it is.",
+    "problem.dev_is_test": "The dev set is the test set: the epoch that was kept was chosen on the test "
+    "data, so trained classifiers look better here than they are.",
     "problem.stopped": "{classifier} stopped before it was done: {message}",
-    "problem.incomplete": "{classifier} has no answer yet for {missing} of {rows} texts, so it is left out of the "
-    "verdict.",
-    "problem.requests_failed": "{failed} of {asked} requests to {classifier} failed ({share}): its accuracy would "
-    "measure the connection, not the model, so it is left out of the verdict.",
-    "problem.small_llm": "{classifier} is the small language model that comes with the harness (135 million "
-    "parameters). It shows the machinery, not what LLMs can do.",
+    "problem.incomplete": "{classifier} has no answer yet for {missing} of {rows} texts, so it is left out "
+    "of the verdict.",
+    "problem.requests_failed": "{failed} of {asked} requests to {classifier} failed ({share}): its "
+    "accuracy would measure the connection, not the model, so it is left out of the verdict.",
+    "problem.small_llm": "{classifier} is the small language model that comes with the harness (135 "
+    "million parameters). It shows the machinery, not what LLMs can do.",
     "problem.limit": "A quick look: only {kept} of the {all} test texts were asked.",
     "problem.title.invalid": "Do not decide on this",
     "problem.title.left_out": "Left out of the verdict",
     "problem.title.warning": "Keep in mind",
-    "problem.title.note": "About this data",
     # the verdict
     "verdict.join": " ",
     "verdict.share": "{name} {share}",
     "verdict.accuracy": "On {rows} test texts {first} gets {share} right {where}, {rest}.",
     "verdict.accuracy_alone": "On {rows} test texts {first} gets {share} right {where}.",
-    "verdict.better.beyond": "{name} is better than {other} by {difference} points (95 % interval {low} to {high}).",
-    "verdict.better.partly": "{name} is better than {other} by {difference} points (95 % interval {low} to {high}; "
-    "it may be less than the {margin} points that matter).",
-    "verdict.better.within": "{name} is ahead of {other} by {difference} points (95 % interval {low} to {high}), "
-    "less than the {margin} points that matter.",
-    "verdict.worse.beyond": "{name} is worse than {other} by {difference} points (95 % interval {low} to {high}).",
-    "verdict.worse.partly": "{name} is worse than {other} by {difference} points (95 % interval {low} to {high}; "
-    "it may be less than the {margin} points that matter).",
-    "verdict.worse.within": "{name} is behind {other} by {difference} points (95 % interval {low} to {high}), "
-    "less than the {margin} points that matter.",
-    "verdict.equivalent": "{name} and {other} are equivalent within {margin} points (difference {difference}, "
-    "90 % interval {low} to {high}).",
+    "verdict.better.beyond": "{name} is better than {other} by {difference} points (95 % interval {low} to "
+    "{high}).",
+    "verdict.better.partly": "{name} is better than {other} by {difference} points (95 % interval {low} to "
+    "{high}; it may be less than the {margin} points that matter).",
+    "verdict.better.within": "{name} is ahead of {other} by {difference} points (95 % interval {low} to "
+    "{high}), less than the {margin} points that matter.",
+    "verdict.worse.beyond": "{name} is worse than {other} by {difference} points (95 % interval {low} to "
+    "{high}).",
+    "verdict.worse.partly": "{name} is worse than {other} by {difference} points (95 % interval {low} to "
+    "{high}; it may be less than the {margin} points that matter).",
+    "verdict.worse.within": "{name} is behind {other} by {difference} points (95 % interval {low} to "
+    "{high}), less than the {margin} points that matter.",
+    "verdict.equivalent": "{name} and {other} are equivalent within {margin} points (difference "
+    "{difference}, 90 % interval {low} to {high}).",
     "verdict.undecided": "Not decided: the {rows} texts do not tell {name} and {other} apart (difference "
     "{difference} points, 95 % interval {low} to {high}).",
     "baseline.better": "{model} beats the cheap baseline {baseline} {where}, but by less than what matters.",
-    "baseline.worse": "No trained or prompted model beats the cheap baseline {baseline} {where}: the best of them, "
-    "{model}, is {difference} points behind.",
-    "baseline.equivalent": "No trained or prompted model beats the cheap baseline {baseline} {where}: the best of "
-    "them, {model}, is equivalent to it.",
-    "baseline.undecided": "It is not shown that any trained or prompted model beats the cheap baseline {baseline} "
-    "{where}: the best of them, {model}, is not told apart from it.",
+    "baseline.worse": "No trained or prompted model beats the cheap baseline {baseline} {where}: the best "
+    "of them, {model}, is {difference} points behind.",
+    "baseline.equivalent": "No trained or prompted model beats the cheap baseline {baseline} {where}: the "
+    "best of them, {model}, is equivalent to it.",
+    "baseline.undecided": "It is not shown that any trained or prompted model beats the cheap baseline "
+    "{baseline} {where}: the best of them, {model}, is not told apart from it.",
     "choice.accuracy": "{name} is the most accurate, by more than chance explains.",
     "choice.equivalent": "{candidates} are equally accurate within {margin} points: choose by time and cost.",
     "choice.undecided": "Not decided: {rows} texts do not tell {candidates} apart.",
@@ -97,8 +98,6 @@ TEXTS = {
     "page.verdict": "Verdict",
     "page.made": "Run {run}, started {created}",
     "page.scale": "{rows} test texts, {labels} labels",
-    "point.choice": "Verdict",
-    "point.accuracy": "Accuracy",
     "point.baseline": "Baseline",
     "point.time": "Speed",
     "point.cost": "Cost",
@@ -112,8 +111,8 @@ TEXTS = {
     "card.cost": "Cost per 1,000",
     "card.failures": "No answer",
     "results.title": "Accuracy, time and cost",
-    "results.lead": "Accuracy counts every text: no answer is a wrong answer. Beneath it stands its 95 % interval "
-    "(Wilson). Times are wall-clock seconds of answering alone.",
+    "results.lead": "Accuracy counts every text: no answer is a wrong answer. Beneath it stands its 95 % "
+    "interval (Wilson). Times are wall-clock seconds of answering alone.",
     "results.caption": "Accuracy, wall time and cost of each classifier",
     "results.classifier": "Classifier",
     "results.answer_time": "Answering time",
@@ -125,23 +124,22 @@ TEXTS = {
     "results.chance_note": "one over the number of labels",
     "results.chart": "Accuracy with 95 % intervals, {where}",
     "results.chart_row": "{name}: {value}, interval {low} to {high}",
-    "results.chart_none": "{name}: not stated",
     "results.chart_floor": "The dashed line is always answering the most frequent label: {value}.",
     "results.answered_caption": "Accuracy over the answered texts only, and macro-F1",
     "results.answered": "Of the answered",
     "results.macro_f1": "Macro-F1",
-    "results.macro_note": "Macro-F1 is the mean of F1 over the labels that occur in the gold labels or in the "
-    "answers; a text without an answer counts against the recall of its label.",
+    "results.macro_note": "Macro-F1 is the mean of F1 over the labels that occur in the gold labels or in "
+    "the answers; a text without an answer counts against the recall of its label.",
     "slices.title": "Slices",
-    "slices.lead": "Accuracy by the columns of the test data that have a few values. Values with fewer than 30 texts "
-    "are marked: their figures say little.",
+    "slices.lead": "Accuracy by the columns of the test data that have a few values. Values with fewer "
+    "than 30 texts are marked: their figures say little.",
     "slices.caption": "Accuracy by {column}",
     "slices.few": "few texts",
     "slices.n": "Texts",
     "pairs.title": "Head to head",
-    "pairs.lead": "Each pair on the same texts. The interval is Tango’s score interval for paired proportions, p is "
-    "McNemar’s exact test, and differences below {margin} points were set not to matter before the run. "
-    "p is not corrected for the number of pairs.",
+    "pairs.lead": "Each pair on the same texts. The interval is Tango’s score interval for paired "
+    "proportions, p is McNemar’s exact test, and differences below {margin} points were set not to matter "
+    "before the run. p is not corrected for the number of pairs.",
     "pairs.none": "There is only one classifier, so there is nothing to set it against.",
     "pairs.caption": "Paired comparison, {where}",
     "pairs.pair": "A against B",
@@ -155,20 +153,21 @@ TEXTS = {
     "pairs.verdict": "Verdict",
     "pairs.chart": "Difference of accuracy in points, {where}",
     "pairs.chart_row": "{a} minus {b}: {difference} points, interval {low} to {high}",
-    "pairs.chart_note": "The band marks the margin of {margin} points: inside it a difference does not matter. Right of "
-    "zero the first named is ahead.",
-    "pairs.unlike": "{a} and {b} were not asked the same texts: {only_a} texts only {a}, {only_b} only {b}. They are "
-    "compared on the others.",
+    "pairs.chart_note": "The band marks the margin of {margin} points: inside it a difference does not "
+    "matter. Right of zero the first named is ahead.",
+    "pairs.unlike": "{a} and {b} were not asked the same texts: {only_a} texts only {a}, {only_b} only "
+    "{b}. They are compared on the others.",
     "failures.title": "Failures",
-    "failures.lead": "A failure is a text without a complete answer. It counts as wrong at every level it did not reach.",
+    "failures.lead": "A failure is a text without a complete answer. It counts as wrong at every level it "
+    "did not reach.",
     "failures.caption": "Texts without an answer, by kind",
     "failures.kind": "Kind",
     "failures.missing": "not asked",
     "failures.total": "All failures",
     "failures.said": "What was said in place of an answer",
     "confusion.title": "Confusion",
-    "confusion.lead": "Rows are the true labels, columns the answers. The darker a cell, the larger its share of the row; "
-    "the outlined diagonal is right.",
+    "confusion.lead": "Rows are the true labels, columns the answers. The stronger a cell’s colour, the "
+    "larger its share of the row; the outlined diagonal is right.",
     "confusion.caption": "Confusion of {name} {where}",
     "confusion.gold": "True label",
     "confusion.predicted": "Answer",
@@ -177,8 +176,8 @@ TEXTS = {
     "confusion.top": "Most frequent confusions of {name} {where}",
     "confusion.nothing": "No confusion at all.",
     "labels.title": "Label by label",
-    "labels.lead": "Precision: of the texts given this label, the share that has it. Recall: of the texts that have it, the "
-    "share that was given it. Support: the texts that have it.",
+    "labels.lead": "Precision: of the texts given this label, the share that has it. Recall: of the texts "
+    "that have it, the share that was given it. Support: the texts that have it.",
     "labels.caption": "{name} {where}, {n} labels",
     "labels.label": "Label",
     "labels.support": "Support",
@@ -201,6 +200,9 @@ TEXTS = {
     "data.split": "Split",
     "data.count": "Texts",
     "data.hash": "SHA-256",
+    "data.source": "File",
+    "data.characters": "Characters, mean",
+    "data.longest": "longest {n}",
     "data.findings": "What the checks found",
     "data.clean": "The checks found nothing to complain about.",
     "data.severity": "Severity",
@@ -209,11 +211,12 @@ TEXTS = {
     "data.found": "Count",
     "severity.error": "error",
     "severity.warning": "warning",
-    "severity.info": "note",
+    "severity.note": "note",
     "time.title": "Time and cost in detail",
-    "time.lead": "Classifiers answer one after the other on the same machine. Loading and training are apart from "
-    "answering. Answers taken over from an earlier run are never in the timing. Latency is what a caller waits for one "
-    "answer, retries included; for a classifier that answers in batches it is the time of the batch.",
+    "time.lead": "Classifiers answer one after the other on the same machine. Loading and training are "
+    "apart from answering. Answers taken over from an earlier run are never in the timing. Latency is what "
+    "a caller waits for one answer, retries included; for a classifier that answers in batches it is the "
+    "time of the batch.",
     "time.caption": "Time",
     "time.load": "Loading",
     "time.train": "Training",
@@ -225,12 +228,13 @@ TEXTS = {
     "time.p99": "p99",
     "time.device": "Device",
     "time.concurrency": "At once",
-    "time.measured_in": "The times of {name} were measured in run {run}, from which all its answers were taken.",
+    "time.measured_in": "The times of {name} were measured in run {run}, from which all its answers were "
+    "taken.",
     "time.reused_from": "{n} answers of {name} were taken over from run {run}.",
     "cost.title": "Cost",
-    "cost.lead": "Paid tokens are summed up answer by answer, with the prices of the source named. What computes on this "
-    "machine costs its share of an hour. People’s time, idle machines, storage and taxes are not counted. "
-    "An unknown cost is not zero.",
+    "cost.lead": "Paid tokens are summed up answer by answer, with the prices of the source named. What "
+    "computes on this machine costs its share of an hour. People’s time, idle machines, storage and taxes "
+    "are not counted. An unknown cost is not zero.",
     "cost.caption": "Cost in US dollars",
     "cost.total": "These answers",
     "cost.per_1000": "Per 1,000",
@@ -248,8 +252,8 @@ TEXTS = {
     "training.best": "Epoch {epoch} was kept.",
     "training.none": "Nothing was trained in this run.",
     "reproduce.title": "How to reproduce this",
-    "reproduce.lead": "The run folder keeps the experiment file, the test set and every answer. "
-    "“harness report” makes this page again from them, without a model.",
+    "reproduce.lead": "The run folder keeps the experiment file, the test set and every answer. “harness "
+    "report” makes this page again from them, without a model.",
     "reproduce.identity": "Settings of {name}",
     "reproduce.facts": "Measured beside it",
     "reproduce.environment": "Environment",

@@ -1,0 +1,48 @@
+"""`max_cost_usd`: a classifier stops before it has spent more than the user allows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from prompts.errors import ClassifierError
+
+
+class Budget:
+    """Counts what answers cost and says when the next ones could pass the limit.
+
+    Args:
+        limit_usd: the most that may be spent, or None for no limit.
+        in_flight: how many answers can be under way, and so be paid for, at once.
+    """
+
+    def __init__(self, limit_usd: float | None, in_flight: int) -> None:
+        self._limit_usd = limit_usd
+        self._in_flight = in_flight
+        self._spent_usd = 0.0
+        self._dearest_usd = 0.0
+
+    def count(self, rows: Iterable[dict[str, Any]]) -> None:
+        """Count the paid answers of a file, those taken over from an earlier run left out."""
+        for row in rows:
+            if not row.get("reused"):
+                self.add(row["cost_usd"])
+
+    def add(self, cost_usd: float | None) -> None:
+        """Count one answer."""
+        self._spent_usd += cost_usd or 0.0
+        self._dearest_usd = max(self._dearest_usd, cost_usd or 0.0)
+
+    def check(self) -> None:
+        """Stop when the answers under way, each as dear as the dearest so far, could pass the limit.
+
+        Raises:
+            ClassifierError: with what was spent and how to go on.
+        """
+        if self._limit_usd is None:
+            return
+        if self._spent_usd + self._in_flight * self._dearest_usd > self._limit_usd:
+            raise ClassifierError(
+                f"stopped at {self._spent_usd:.4f} USD: the {self._in_flight} answers under way could pass "
+                f"max_cost_usd = {self._limit_usd}; raise it in the run's experiment.toml, then --resume"
+            )

@@ -1,0 +1,258 @@
+from __future__ import annotations
+
+import json
+import random
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+from transformers.utils import logging
+
+from classifiers.bert import BertClassifier
+from classifiers.bert_training import train_bert, training_identity
+from classifiers.contract import Example, Training
+from classifiers.encoders import resolve, sha256_of
+from classifiers.settings import BertSettings
+from classifiers.training_record import read_training
+from prompts.errors import ClassifierError, ConfigError
+from prompts.taxonomy import Taxonomy
+from tests.tiny_encoders import POSITIONS, configs, make_encoder
+
+TAXONOMY = Taxonomy.from_paths([("Play", "Puzzle"), ("Play", "Racing"), ("Work", "Notes")])
+WORDS = ["blocks", "cars", "memo", "new", "fast", "daily"]
+TRAIN = [
+    Example(id=f"{word}{i}", text=f"{word} {extra}", gold=path)
+    for path, word in zip(TAXONOMY.leaves, WORDS, strict=False)
+    for i, extra in enumerate(["new", "fast", "daily", "new new", "fast daily new", "daily daily"])
+]
+DEV = [
+    Example(id=f"dev-{word}", text=f"{word} {word}", gold=path)
+    for path, word in zip(TAXONOMY.leaves, WORDS, strict=False)
+]
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_encoder(tmp_path_factory.mktemp("bert") / "base", WORDS)
+
+
+def train(base: Path, folder: Path, *, dev: list[Example] = DEV, seed: int = 1, **settings: object) -> Training:
+    chosen = {"epochs": 2, "batch_size": 4, "max_length": 16, "device": "cpu", "learning_rate": 1e-2} | settings
+    return train_bert(
+        BertSettings(kind="bert", base=str(base), **chosen),
+        base,
+        train=TRAIN,
+        dev=dev,
+        taxonomy=TAXONOMY,
+        seed=seed,
+        folder=folder,
+        progress=lambda _done, _all: None,
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("trained") / "model"
+    train(base, folder, epochs=8)
+    return folder
+
+
+@pytest.mark.parametrize("architecture", configs(10))
+def test_an_encoder_of_every_architecture_learns_and_answers(architecture: str, tmp_path: Path) -> None:
+    base = resolve(str(make_encoder(tmp_path / "base", WORDS, architecture)))
+    training = train(base, tmp_path / "model", epochs=1)
+    assert training.best_epoch == 1
+    classifier = BertClassifier("tiny", TAXONOMY, tmp_path / "model", max_length=16, device="cpu")
+    texts = ["blocks new", "memo", "cars " * 100]
+    predictions = sorted(classifier.classify(texts), key=lambda prediction: prediction.index)
+    assert [prediction.path in TAXONOMY for prediction in predictions] == [True] * 3
+    assert len({tuple(prediction.scores[-1].values()) for prediction in predictions}) == 3  # it reads the text
+
+
+def test_it_learns_the_words_that_tell_the_labels_apart(trained: Path) -> None:
+    classifier = BertClassifier("tiny", TAXONOMY, trained, max_length=16, device="cpu")
+    texts = [example.text for example in TRAIN]
+    answers = {prediction.index: prediction.path for prediction in classifier.classify(texts)}
+    assert [answers[i] for i in range(len(TRAIN))] == [example.gold for example in TRAIN]
+
+
+def test_transformers_loads_the_folder_on_its_own(trained: Path) -> None:
+    model = AutoModelForSequenceClassification.from_pretrained(trained)
+    inputs = AutoTokenizer.from_pretrained(trained)("cars fast", return_tensors="pt")
+    with torch.inference_mode():
+        label = model.config.id2label[int(model.eval()(**inputs).logits.argmax())]
+    assert label == "Racing"
+    assert model.config.label2id == {"Puzzle": 0, "Racing": 1, "Notes": 2}
+
+
+def test_the_folder_holds_the_model_and_its_record_and_no_checkpoint_or_pickle(trained: Path) -> None:
+    names = {file.name for file in trained.iterdir()}
+    assert names == {
+        "config.json",
+        "model.safetensors",
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "training.json",
+    }
+
+
+def test_the_record_holds_the_curve_and_the_epoch_kept(trained: Path) -> None:
+    training = read_training(trained)
+    assert [row["epoch"] for row in training.curve] == list(range(1, 9))
+    assert all({"train_loss", "dev_loss", "dev_accuracy"} <= set(row) for row in training.curve)
+    best = max(training.curve, key=lambda row: (row["dev_accuracy"], -row["dev_loss"]))
+    assert training.best_epoch == best["epoch"]
+    assert training.examples == len(TRAIN)
+    assert training.train_s > 0
+    assert json.loads((trained / "training.json").read_text(encoding="utf-8"))["device"] == training.device
+
+
+def test_the_weights_kept_are_those_of_the_best_epoch(base: Path, tmp_path: Path) -> None:
+    # A learning rate that wrecks the model late: the last epoch must not be what is stored.
+    contrary = [Example(id=row.id, text=row.text, gold=TAXONOMY.leaves[0]) for row in DEV]
+    training = train(base, tmp_path / "model", dev=contrary, epochs=4)
+    best = max(training.curve, key=lambda row: (row["dev_accuracy"], -row["dev_loss"]))
+    classifier = BertClassifier(
+        "tiny", TAXONOMY, tmp_path / "model", max_length=16, device="cpu", precision="float32"
+    )
+    right = [
+        prediction.path == TAXONOMY.leaves[0]
+        for prediction in classifier.classify([row.text for row in contrary])
+    ]
+    assert training.best_epoch == best["epoch"] < 4
+    assert sum(right) / len(right) == pytest.approx(best["dev_accuracy"])
+
+
+def test_without_dev_the_last_epoch_is_kept(base: Path, tmp_path: Path) -> None:
+    training = train(base, tmp_path / "model", dev=[])
+    assert training.best_epoch == 2
+    assert training.facts["epoch_chosen_by"] == "last epoch"
+    assert all("dev_accuracy" not in row for row in training.curve)
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(base: Path, tmp_path: Path) -> None:
+    for name, seed in [("a", 5), ("b", 5), ("c", 6)]:
+        train(base, tmp_path / name, seed=seed)
+    hashes = {name: sha256_of(tmp_path / name / "model.safetensors") for name in "abc"}
+    assert hashes["a"] == hashes["b"] != hashes["c"]
+
+
+def test_training_leaves_no_trace_in_the_process(
+    base: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HARNESS_PROBE", "1")
+    import os
+
+    environment, verbosity = dict(os.environ), logging.get_verbosity()
+    bars = logging.is_progress_bar_enabled()
+    random.seed(11)
+    np.random.seed(11)
+    torch.manual_seed(11)
+    expected = (random.Random(11).random(), np.random.RandomState(11).rand(), _first_torch_number(11))
+    train(base, tmp_path / "model")
+    assert (random.random(), np.random.rand(), torch.rand(1).item()) == expected
+    assert dict(os.environ) == environment
+    assert logging.get_verbosity() == verbosity
+    assert logging.is_progress_bar_enabled() == bars
+    assert capfd.readouterr() == ("", "")
+
+
+def _first_torch_number(seed: int) -> float:
+    return torch.rand(1, generator=torch.Generator().manual_seed(seed)).item()
+
+
+def test_progress_counts_every_step_once(base: Path, tmp_path: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    train_bert(
+        BertSettings(kind="bert", base=str(base), epochs=2, batch_size=4, device="cpu"),
+        base,
+        train=TRAIN,
+        dev=[],
+        taxonomy=TAXONOMY,
+        seed=1,
+        folder=tmp_path / "model",
+        progress=lambda done, total: seen.append((done, total)),
+    )
+    assert seen == [(step, 10) for step in range(1, 11)]
+
+
+def test_a_text_limit_beyond_the_positions_is_clipped_and_said(base: Path, tmp_path: Path) -> None:
+    training = train(base, tmp_path / "model", max_length=512, epochs=1)
+    assert training.facts["max_length"] == POSITIONS
+    assert training.facts["max_length_clipped_from"] == 512
+
+
+def test_dropout_replaces_the_base_model_s_own(base: Path, tmp_path: Path) -> None:
+    train(base, tmp_path / "model", dropout=0.25, epochs=1)
+    config = json.loads((tmp_path / "model/config.json").read_text(encoding="utf-8"))
+    assert config["hidden_dropout_prob"] == config["attention_probs_dropout_prob"] == 0.25
+
+
+def test_a_training_that_diverges_says_so_and_leaves_no_record(base: Path, tmp_path: Path) -> None:
+    with pytest.raises(ClassifierError, match=r"diverged.*lower learning_rate"):
+        train(base, tmp_path / "model", learning_rate=1e30, precision="float32", dev=[])
+    assert not (tmp_path / "model/training.json").exists()
+
+
+def test_no_examples_is_said_before_anything_is_written(base: Path, tmp_path: Path) -> None:
+    settings = BertSettings(kind="bert", base=str(base))
+    with pytest.raises(ClassifierError, match="at least one"):
+        train_bert(
+            settings,
+            base,
+            train=[],
+            dev=[],
+            taxonomy=TAXONOMY,
+            seed=1,
+            folder=tmp_path / "model",
+            progress=lambda _done, _all: None,
+        )
+    assert not (tmp_path / "model").exists()
+
+
+def test_a_folder_that_cannot_be_made_is_the_user_s_to_mend(base: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(ConfigError, match="cannot be written"):
+        train(base, tmp_path / "file" / "model")
+
+
+def test_a_tokenizer_of_another_model_is_refused(base: Path, tmp_path: Path) -> None:
+    other = make_encoder(tmp_path / "other", [*WORDS, *"abcdefgh"])
+    mixed = shutil.copytree(base, tmp_path / "mixed")
+    shutil.copy(other / "tokenizer.json", mixed)
+    with pytest.raises(ClassifierError, match="not of the same model"):
+        train(mixed, tmp_path / "model")
+
+
+def test_identity_changes_with_what_changes_the_weights_and_with_nothing_else(base: Path, tmp_path: Path) -> None:
+    def identity(folder: Path = base, seed: int = 1, data: str = "t", **settings: object) -> dict[str, object]:
+        chosen = BertSettings(kind="bert", base=str(folder), **({"device": "cpu"} | settings))
+        return training_identity(
+            chosen, folder, train_sha256=data, dev_sha256="d", taxonomy=TAXONOMY, seed=seed
+        )
+
+    moved = shutil.copytree(base, tmp_path / "moved")
+    other = make_encoder(tmp_path / "other", WORDS, "roberta")
+    assert identity() == identity(moved) == identity(revision="main")
+    for changed in (
+        identity(other),
+        identity(seed=2),
+        identity(data="u"),
+        identity(epochs=9),
+        identity(dropout=0.3),
+    ):
+        assert changed != identity()
+    assert json.loads(json.dumps(identity())) == identity()
+
+
+def test_a_training_that_was_cut_off_is_begun_anew(base: Path, tmp_path: Path) -> None:
+    stale = tmp_path / "model" / "checkpoints" / "checkpoint-3"
+    stale.mkdir(parents=True)
+    (stale / "model.safetensors").write_bytes(b"half")
+    train(base, tmp_path / "model", epochs=1)
+    assert not stale.parent.exists()
+    assert load_file(tmp_path / "model/model.safetensors")
