@@ -6,6 +6,7 @@ weights, config with the labels, tokenizer) and training.json.
 
 from __future__ import annotations
 
+import inspect
 import random
 import shutil
 import time
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from classifiers.contract import Example, Scalar, Training
-from classifiers.devices import choose_device, choose_precision, describe_device
+from classifiers.devices import Precision, choose_device, choose_precision, describe_device
 from classifiers.encoders import fingerprint
 from classifiers.leaf_scores import LeafScores
 from classifiers.settings import BertSettings
@@ -132,21 +133,25 @@ def _train(
     index = {leaf: i for i, leaf in enumerate(taxonomy.leaves)}
 
     def encode(examples: list[Example]) -> list[dict[str, Any]]:
+        if not examples:
+            return []
         encoded = tokenizer([example.text for example in examples], truncation=True)
         return [
             {"labels": index[example.gold], **{key: encoded[key][i] for key in encoded}}
             for i, example in enumerate(examples)
         ]
 
-    precision = choose_precision(settings.precision, device)
+    train_rows, dev_rows = encode(train), encode(dev)
+    collate = DataCollatorWithPadding(tokenizer)
     with quiet():
+        precision = _working_precision(settings, model, collate(train_rows[:2]), device)
         args = _arguments(settings, folder / _CHECKPOINTS, device, precision, seed, bool(dev))
         trainer = Trainer(
             model=model,
             args=args,
-            train_dataset=encode(train),
-            eval_dataset=encode(dev) if dev else None,
-            data_collator=DataCollatorWithPadding(tokenizer),
+            train_dataset=train_rows,
+            eval_dataset=dev_rows or None,
+            data_collator=collate,
             processing_class=tokenizer,
             compute_metrics=_metrics(LeafScores(taxonomy)),
             callbacks=[_reporter(progress)],
@@ -216,6 +221,30 @@ def _arguments(
     )
     args._n_gpu = min(args.n_gpu, 1)  # several visible GPUs would mean DataParallel; torchrun is the way to use them
     return args
+
+
+def _working_precision(
+    settings: BertSettings, model: PreTrainedModel, batch: Mapping[str, torch.Tensor], device: torch.device
+) -> Precision:
+    # Not every architecture runs under autocast: DeBERTa v1 masks its bfloat16 scores with float32's minimum.
+    import torch
+
+    wanted = choose_precision(settings.precision, device)
+    if wanted == "float32":
+        return wanted
+    accepted = inspect.signature(model.forward).parameters
+    model.to(device).eval()
+    try:
+        with torch.inference_mode(), torch.autocast(device.type, dtype=getattr(torch, wanted)):
+            model(**{key: value.to(device) for key, value in batch.items() if key in accepted})
+    except RuntimeError as exc:
+        if settings.precision == "auto":
+            return "float32"
+        raise ClassifierError(
+            f"precision = {wanted!r}: {model.config.model_type} models cannot be trained in it ({exc}); "
+            "use 'auto' or 'float32'"
+        ) from exc
+    return wanted
 
 
 def _dropout(settings: BertSettings, base: Path) -> dict[str, float]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from reports import charts, wording
 from reports.answers import RunData
+from reports.arrays import FAILURES
 from reports.samples import collect
 from reports.wording import Words
 
@@ -27,6 +29,38 @@ FEW = 30
 def render(run: RunData, scores: dict[str, Any]) -> str:
     """Return the page for a run and the scores made from it."""
     words = Words.of(scores["language"])
+    names = list(scores["classifiers"])
+    return (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            t=words,
+            level_name=lambda level: words.level(level, scores["levels"]),
+            level_head=lambda level: words.column(level, scores["levels"]),
+            run=run,
+            scores=scores,
+            verdict=scores["verdict"],
+            classifiers=scores["classifiers"],
+            colour={name: i % COLOURS + 1 for i, name in enumerate(names)},
+            title=_title(run.name),
+            created=_moment(run.created),
+            not_stated=set(scores["verdict"]["left_out"]),
+            trainings={one.name: one.training for one in run.classifiers if one.training is not None},
+            texts=collect(run, scores),
+            matrix_labels=_matrix_labels(run),
+            top_confusions={
+                name: _top_confusions(one["levels"][-1]) for name, one in scores["classifiers"].items()
+            },
+            top_labels=lambda level: _top_labels(level["labels"]),
+            environment=_flat(run.environment),
+            failure_kinds=FAILURES,
+            few=FEW,
+        )
+    )
+
+
+@cache
+def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         undefined=StrictUndefined,
@@ -35,7 +69,6 @@ def render(run: RunData, scores: dict[str, Any]) -> str:
         lstrip_blocks=True,
     )
     environment.globals.update(
-        t=words,
         percent=wording.percent,
         points=wording.points,
         count=wording.count,
@@ -47,29 +80,8 @@ def render(run: RunData, scores: dict[str, Any]) -> str:
         difference_axis=charts.difference_axis,
         percent_tick=lambda value: wording.percent(value, 0),
         points_tick=lambda value: wording.points(value, 0),
-        level_name=lambda level: words.level(level, scores["levels"]),
-        level_head=lambda level: words.column(level, scores["levels"]),
     )
-    names = list(scores["classifiers"])
-    return environment.get_template("page.html.j2").render(
-        run=run,
-        scores=scores,
-        verdict=scores["verdict"],
-        classifiers=scores["classifiers"],
-        colour={name: i % COLOURS + 1 for i, name in enumerate(names)},
-        title=_title(run.name),
-        created=_moment(run.created),
-        not_stated=set(scores["verdict"]["left_out"]),
-        trainings={one.name: one.training for one in run.classifiers if one.training is not None},
-        texts=collect(run, scores),
-        matrix_labels=_matrix_labels(run),
-        top_confusions={
-            name: _top_confusions(one["levels"][-1]) for name, one in scores["classifiers"].items()
-        },
-        top_labels=lambda level: _top_labels(level["labels"]),
-        environment=_flat(run.environment),
-        few=FEW,
-    )
+    return environment
 
 
 def _title(name: str) -> str:

@@ -86,7 +86,9 @@ def seconds(value_s: float | None) -> str:
     """Write a duration in the unit a reader would use."""
     if value_s is None:
         return DASH
-    if value_s < 0.001 and value_s > 0:
+    if value_s == 0:
+        return f"0{SPACE}s"
+    if value_s < 0.001:
         return f"{_three(value_s * 1e6)}{SPACE}µs"
     if value_s < 1:
         return f"{_three(value_s * 1000)}{SPACE}ms"

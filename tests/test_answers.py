@@ -75,7 +75,7 @@ def test_tokens_are_summed_over_the_rows_that_count():
 
 
 def test_a_gold_label_outside_the_taxonomy_names_the_row():
-    with pytest.raises(DatasetError, match="app-0000.*Cooking > Cakes"):
+    with pytest.raises(DatasetError, match=r"app-0000.*Cooking > Cakes"):
         read_test_set(run(examples([("Cooking", "Cakes")]), []))
 
 

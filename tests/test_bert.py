@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -12,7 +13,7 @@ from transformers import AutoConfig, AutoModelForSequenceClassification
 from classifiers.bert import WINDOW, BertClassifier
 from prompts.errors import ClassifierError
 from prompts.taxonomy import Taxonomy
-from tests.tiny_encoders import POSITIONS, make_encoder
+from tests.tiny_encoders import POSITIONS, make_encoder, one_thread
 
 TAXONOMY = Taxonomy.from_paths([("Play", "Puzzle"), ("Play", "Racing"), ("Work", "Notes")])
 WORDS = ["blocks", "cars", "memo", "new", "fast", "daily"]
@@ -27,6 +28,12 @@ def save_model(folder: Path, labels: list[str], architecture: str = "bert") -> P
         torch.manual_seed(3)
         AutoModelForSequenceClassification.from_config(config).save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="module", autouse=True)
+def on_one_thread() -> Iterator[None]:
+    with one_thread():
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,7 +20,7 @@ from classifiers.bert_training import train_bert
 from classifiers.contract import Classifier, Example, Prediction
 from classifiers.settings import BaselineSettings, BertSettings
 from prompts.taxonomy import Taxonomy
-from tests.tiny_encoders import make_encoder
+from tests.tiny_encoders import make_encoder, one_thread
 
 PATHS = [("Play", "Puzzle"), ("Play", "Racing"), ("Work", "Notes"), ("Work", "Mail")]
 TAXONOMY = Taxonomy.from_paths(PATHS)
@@ -69,6 +69,12 @@ def _build_baseline(folder: Path, name: str, settings: BaselineSettings) -> Clas
 
 
 BUILDERS = [build_bert, build_tfidf, build_majority]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def on_one_thread() -> Iterator[None]:
+    with one_thread():
+        yield
 
 
 @pytest.fixture(scope="module", params=BUILDERS, ids=lambda builder: builder.__name__.removeprefix("build_"))

@@ -4,7 +4,7 @@ from html.parser import HTMLParser
 from string import Formatter
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from reports import wording, wording_en, wording_zh
@@ -214,6 +214,7 @@ def test_data_never_becomes_markup(payload):
     assert page.text.count(payload) >= 20
 
 
+@settings(deadline=None, max_examples=30)
 @given(
     st.text(alphabet=st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=12).filter(
         lambda t: t.strip() == t
@@ -352,6 +353,7 @@ def test_figures_are_written_for_people(write, value, text):
     assert write(value) == text.replace("_", SPACE)
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(-1, 1), max_size=20))
 def test_the_axis_of_differences_holds_every_value_and_zero_is_its_middle(values):
     axis = difference_axis(values)

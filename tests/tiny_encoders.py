@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -22,8 +23,16 @@ from transformers import (
     XLMRobertaConfig,
 )
 
+from classifiers.transformer_models import quiet
+
 _SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-_SIZES = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
+_SIZES: dict[str, float] = {
+    "hidden_size": 16,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "intermediate_size": 32,
+    "initializer_range": 0.3,  # at the usual 0.02 a model this small needs hundreds of steps to learn
+}
 POSITIONS = 32
 
 
@@ -75,8 +84,19 @@ def make_encoder(folder: Path, words: Iterable[str], architecture: str = "bert")
     """Save an encoder without a head, as a pretrained one comes, and return its folder."""
     known = tokenizer(words)
     config = configs(len(known))[architecture]
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), quiet():
         torch.manual_seed(7)
         AutoModel.from_config(config).save_pretrained(folder)
     known.save_pretrained(folder)
     return folder
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Run torch on one thread: for models this small a second one only waits for the first."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
