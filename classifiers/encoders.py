@@ -142,27 +142,21 @@ def _check_architecture(folder: Path, base: str) -> None:
 
 
 def _download(hub_id: str, revision: str | None) -> Path:
-    import httpx
-    from huggingface_hub import snapshot_download
+    from huggingface_hub import HfApi, snapshot_download
     from huggingface_hub.errors import (
         GatedRepoError,
-        HfHubHTTPError,
         HFValidationError,
-        LocalEntryNotFoundError,
+        HTTPError,
         RepositoryNotFoundError,
         RevisionNotFoundError,
     )
 
     where = f"base = {hub_id!r}"
+    wanted = [*_HUB_FILES, *_TOKENIZER_FILES]
     try:
-        return Path(
-            snapshot_download(
-                hub_id,
-                revision=revision,
-                allow_patterns=[*_HUB_FILES, *_TOKENIZER_FILES],
-                etag_timeout=HUB_TIMEOUT_S,
-            )
-        )
+        # snapshot_download waits for a silent hub without limit, so the first question is asked apart.
+        commit = HfApi().model_info(hub_id, revision=revision, timeout=HUB_TIMEOUT_S).sha
+        return Path(snapshot_download(hub_id, revision=commit, allow_patterns=wanted))
     except HFValidationError as exc:
         raise ClassifierError(f"{where} is neither a folder nor a hub id such as 'owner/name'") from exc
     except GatedRepoError as exc:
@@ -178,9 +172,21 @@ def _download(hub_id: str, revision: str | None) -> Path:
         raise ClassifierError(
             f"{where}: the hub has no revision {revision!r} of it; give a branch, tag or commit"
         ) from exc
-    except (LocalEntryNotFoundError, HfHubHTTPError, httpx.HTTPError, OSError) as exc:
+    except (HTTPError, OSError) as exc:
+        return _cached(hub_id, revision, wanted, exc)
+
+
+def _cached(hub_id: str, revision: str | None, wanted: list[str], unreachable: Exception) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    try:
+        return Path(
+            snapshot_download(hub_id, revision=revision, allow_patterns=wanted, local_files_only=True)
+        )
+    except LocalEntryNotFoundError as exc:
         raise ClassifierError(
-            f"{where}: there is no such folder here, and the model hub cannot be reached "
-            f"({type(exc.__cause__ or exc).__name__}); give a local folder, set HF_ENDPOINT to a mirror, "
+            f"base = {hub_id!r}: there is no such folder here, and the model hub cannot be reached "
+            f"({type(unreachable).__name__}); give a local folder, set HF_ENDPOINT to a mirror, "
             "or use base = 'local:all-minilm-l6-v2'"
         ) from exc

@@ -243,6 +243,8 @@ def test_a_classifier_left_out_shows_no_accuracy_as_if_it_were_one():
     accuracy = scores["classifiers"]["llm"]["levels"][0]["accuracy"]["value"]
     assert wording.percent(accuracy) not in page.text
     assert "not stated" in page.text
+    assert "bert minus llm" not in str(page.attributes)
+    assert "bert minus tfidf" in str(page.attributes)
     assert page.text.index("requests to llm failed") < page.text.index("bert is the most accurate")
 
 
