@@ -92,15 +92,15 @@ def _address(process: subprocess.Popen[bytes], log: BinaryIO, gguf: Path) -> str
     assert process.stdout is not None
     ready, _, _ = select.select([process.stdout], [], [], START_TIMEOUT_S)
     line = process.stdout.readline() if ready else b""
-    said = json.loads(line) if line else {"problem": _last_lines(log)}
-    if "problem" in said:
-        raise ClassifierError(f"{gguf}: the local LLM server cannot serve it: {said['problem']}")
-    return str(said["url"])
+    if not line:
+        raise ClassifierError(f"{gguf}: the local LLM server did not start: {_last_lines(log)}")
+    return str(json.loads(line)["url"])
 
 
 def _last_lines(log: BinaryIO) -> str:
     log.seek(0)
     lines = [line.strip() for line in log.read().decode(errors="replace").splitlines() if line.strip()]
+    lines = [line for line in lines if " E " in line] or lines  # llama.cpp marks its errors with an E
     return " | ".join(lines[-LOG_LINES:]) or "it said nothing"
 
 

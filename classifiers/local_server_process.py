@@ -1,8 +1,8 @@
 """The process that serves a GGUF model behind an OpenAI-compatible API on loopback.
 
 Started by `classifiers.local_server` as `python -m classifiers.local_server_process SETTINGS`. It writes its
-address, or why there is none, as one line to standard output, and logs to standard error. It ends as soon as its
-standard input is closed, which the operating system does for a parent that was killed.
+address as one line to standard output and logs to standard error. It ends as soon as its standard input is
+closed, which the operating system does for a parent that was killed.
 """
 
 from __future__ import annotations
@@ -34,11 +34,7 @@ def serve(settings: dict[str, Any]) -> None:
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = settings["threads"]
     params.n_gpu_layers = -1 if settings["gpu"] else 0
     params.ui = False
-    try:
-        server = xllamacpp.Server(params)
-    except RuntimeError as exc:
-        report.write(json.dumps({"problem": str(exc)}) + "\n")
-        sys.exit(1)
+    server = xllamacpp.Server(params)
     report.write(json.dumps({"url": server.listening_address}) + "\n")
     report.close()
     sys.stdin.buffer.read()

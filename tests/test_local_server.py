@@ -94,7 +94,7 @@ def test_a_file_that_is_no_model_is_one_line(tmp_path: Path) -> None:
     broken = tmp_path / "broken.gguf"
     broken.write_bytes(b"no model at all")
     with (
-        pytest.raises(ClassifierError, match=r"broken.gguf: the local LLM server cannot serve it: .*load") as caught,
+        pytest.raises(ClassifierError, match=r"broken.gguf: the local LLM server did not start: .*load") as caught,
         serve(broken),
     ):
         pass
