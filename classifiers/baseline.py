@@ -1,7 +1,7 @@
 """The `baseline` classifiers: TF-IDF with logistic regression, and always the most frequent label.
 
-Station 3 of 6. What a cheap method reaches on the same texts: the floor every report shows. In: examples, or the
-folder a fit wrote. Out: a folder (JSON and safetensors, no pickle), or predictions with scores.
+Station 3 of 6. What a cheap method reaches on the same texts: the floor every report shows. In: examples, or
+the folder a fit wrote. Out: a folder (JSON and safetensors, no pickle), or predictions with scores.
 """
 
 from __future__ import annotations
@@ -43,9 +43,8 @@ def fit_baseline(
 ) -> Training:
     """Fit on `train` and write the model into `folder`; training.json is written last.
 
-    TF-IDF (sublinear) over words 1-2, or characters 1-3 where most letters are Chinese, Japanese or Korean, then
-    logistic regression over the leaves. Leaves summed up do as well as one model per level (sample, English:
-    0.464 / 0.361 / 0.314 against 0.459 / 0.353 / 0.300) and the path is always consistent.
+    TF-IDF (sublinear) over words 1-2, or characters 1-3 where most letters are Chinese, Japanese or Korean,
+    then logistic regression over the leaves, summed up to the parents, so that the path is always consistent.
 
     Args:
         settings: what `[classifiers.<name>]` says.
@@ -149,8 +148,8 @@ def _fit_tfidf(
 ) -> tuple[dict[str, Any], dict[str, NDArray[np.generic]]]:
     texts = [example.text for example in train]
     analyzer = settings.analyzer if settings.analyzer != "auto" else _choose_analyzer(texts)
-    # Characters seen in one text only are four fifths of the terms and gain nothing; single words do (3 points on
-    # the English sample).
+    # Character n-grams seen in one text only are four fifths of the terms and gain nothing (Chinese sample:
+    # 0.684 with, 0.688 without); words seen once do gain (in English: 0.464 with, 0.431 without).
     vectorizer = _vectorizer(
         analyzer,
         min_df=2 if analyzer == "char" and len(train) > 100 else 1,

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -144,7 +144,10 @@ class BertClassifier:
         import torch
         from torch.nn.utils.rnn import pad_sequence
 
-        fill = {"input_ids": self._tokenizer.pad_token_id, "token_type_ids": self._tokenizer.pad_token_type_id}
+        fill = {
+            "input_ids": self._tokenizer.pad_token_id,
+            "token_type_ids": self._tokenizer.pad_token_type_id,
+        }
         padded = {
             key: pad_sequence(
                 [torch.tensor(item.inputs[key]) for item in batch],
@@ -178,8 +181,8 @@ def _leaf_order(model: PreTrainedModel, taxonomy: Taxonomy, folder: Path) -> lis
         lacking = [leaf for leaf in leaves if leaf not in outputs]
         extra = [label for label in outputs if label not in set(leaves)]
         raise ClassifierError(
-            f"the model in {folder} was trained on other labels: it lacks {lacking[:3]!r} and has {extra[:3]!r} "
-            f"({len(outputs)} labels, expected {len(leaves)}); train it on this label set"
+            f"the model in {folder} was trained on other labels: it lacks {lacking[:3]!r} and has "
+            f"{extra[:3]!r} ({len(outputs)} labels, expected {len(leaves)}); train it on this label set"
         )
     return [outputs[leaf] for leaf in leaves]
 

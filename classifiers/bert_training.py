@@ -6,20 +6,16 @@ weights, config with the labels, tokenizer) and training.json.
 
 from __future__ import annotations
 
-import inspect
-import random
 import shutil
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from classifiers.contract import Example, Scalar, Training
-from classifiers.devices import Precision, choose_device, choose_precision, describe_device
+from classifiers.devices import choose_device, choose_precision, describe_device
 from classifiers.encoders import fingerprint
+from classifiers.fine_tuning import Row, fine_tune, own_randomness
 from classifiers.leaf_scores import LeafScores
 from classifiers.settings import BertSettings
 from classifiers.training_record import write_training
@@ -29,7 +25,7 @@ from prompts.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
     import torch
-    from transformers import EvalPrediction, PreTrainedModel, Trainer, TrainerCallback, TrainingArguments
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 _CHECKPOINTS = "checkpoints"
 
@@ -61,7 +57,7 @@ def train_bert(
         progress: called with the steps done and the steps in all.
 
     Raises:
-        ClassifierError: no examples, no such device, a base that cannot be loaded, or a training that diverged.
+        ClassifierError: no examples, no such device, a base that cannot be loaded, or the training diverged.
         ConfigError: the folder cannot be written.
     """
     if not train:
@@ -72,7 +68,7 @@ def train_bert(
             f"device = {settings.device!r}: training takes the first visible GPU; "
             f"set CUDA_VISIBLE_DEVICES={device.index} and device = 'cuda:0'"
         )
-    with _writing(folder), _own_randomness(device):
+    with _writing(folder), own_randomness(device):
         training = _train(settings, base, train, dev, taxonomy, seed, folder, progress, device)
         write_training(folder, training)
     return training
@@ -117,59 +113,32 @@ def _train(
     device: torch.device,
 ) -> Training:
     import torch
-    from transformers import DataCollatorWithPadding, PrinterCallback, Trainer
 
     torch.manual_seed(seed % 2**63)  # the head that is added starts at random
     tokenizer = load_tokenizer(base)
     names = [taxonomy.display_names[leaf] for leaf in taxonomy.leaves]
     model = load_model(base, names, **_dropout(settings, base))
-    if len(tokenizer) > model.get_input_embeddings().num_embeddings:
-        raise ClassifierError(
-            f"{base}: the tokenizer knows {len(tokenizer)} tokens, the model only "
-            f"{model.get_input_embeddings().num_embeddings}; they are not of the same model"
-        )
+    _check_vocabulary(model, tokenizer, base)
     lengths = fit_lengths(settings.max_length, model, tokenizer)
     tokenizer.model_max_length = lengths.max_length
-    index = {leaf: i for i, leaf in enumerate(taxonomy.leaves)}
-
-    def encode(examples: list[Example]) -> list[dict[str, Any]]:
-        if not examples:
-            return []
-        encoded = tokenizer([example.text for example in examples], truncation=True)
-        return [
-            {"labels": index[example.gold], **{key: encoded[key][i] for key in encoded}}
-            for i, example in enumerate(examples)
-        ]
-
-    train_rows, dev_rows = encode(train), encode(dev)
-    collate = DataCollatorWithPadding(tokenizer)
+    tuned = fine_tune(
+        model,
+        tokenizer,
+        settings,
+        train=_encode(train, tokenizer, taxonomy),
+        dev=_encode(dev, tokenizer, taxonomy),
+        leaf_scores=LeafScores(taxonomy),
+        seed=seed,
+        device=device,
+        checkpoints=folder / _CHECKPOINTS,
+        progress=progress,
+    )
     with quiet():
-        precision = _working_precision(settings, model, collate(train_rows[:2]), device)
-        args = _arguments(settings, folder / _CHECKPOINTS, device, precision, seed, bool(dev))
-        trainer = Trainer(
-            model=model,
-            args=args,
-            train_dataset=train_rows,
-            eval_dataset=dev_rows or None,
-            data_collator=collate,
-            processing_class=tokenizer,
-            compute_metrics=_metrics(LeafScores(taxonomy)),
-            callbacks=[_reporter(progress)],
-        )
-        trainer.remove_callback(PrinterCallback)
-        start = time.perf_counter()
-        trainer.train()
-        train_s = time.perf_counter() - start
-        _check_finite(model, settings)
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
-    shutil.rmtree(folder / _CHECKPOINTS, ignore_errors=True)
-    curve = _curve(trainer)
-    best = trainer.state.best_global_step
-    steps_per_epoch = trainer.state.max_steps // settings.epochs
     facts: dict[str, Scalar] = {
-        "precision": precision,
-        "steps": trainer.state.max_steps,
+        "precision": tuned.precision,
+        "steps": tuned.steps,
         "parameters_m": round(model.num_parameters() / 1e6, 1),
         "max_length": lengths.max_length,
         "epoch_chosen_by": "dev accuracy" if dev else "last epoch",
@@ -177,74 +146,33 @@ def _train(
     if lengths.clipped_from is not None:
         facts["max_length_clipped_from"] = lengths.clipped_from
     return Training(
-        train_s=train_s,
+        train_s=tuned.train_s,
         device=describe_device(device),
         examples=len(train),
-        best_epoch=best // steps_per_epoch if best else settings.epochs,
-        curve=curve,
+        best_epoch=tuned.best_epoch,
+        curve=tuned.curve,
         facts=facts,
     )
 
 
-def _arguments(
-    settings: BertSettings, output: Path, device: torch.device, precision: str, seed: int, has_dev: bool
-) -> TrainingArguments:
-    from transformers import TrainingArguments
-
-    args = TrainingArguments(
-        output_dir=str(output),
-        num_train_epochs=settings.epochs,
-        per_device_train_batch_size=settings.batch_size,
-        per_device_eval_batch_size=max(settings.batch_size, 32),
-        learning_rate=settings.learning_rate,
-        warmup_steps=settings.warmup,
-        weight_decay=settings.weight_decay,
-        # On 2 cores a step of the plain AdamW took 130 ms, of the fused one 17 (22 M parameters).
-        optim="adamw_torch_fused",
-        train_sampling_strategy="group_by_length",
-        bf16=precision == "bfloat16",
-        fp16=precision == "float16",
-        use_cpu=device.type == "cpu",
-        dataloader_pin_memory=device.type == "cuda",
-        seed=seed % 2**32,
-        eval_strategy="epoch" if has_dev else "no",
-        save_strategy="best" if has_dev else "no",
-        load_best_model_at_end=has_dev,
-        metric_for_best_model="choice" if has_dev else None,
-        greater_is_better=True if has_dev else None,
-        save_only_model=True,
-        save_total_limit=1,
-        logging_strategy="epoch",
-        log_level="error",
-        disable_tqdm=True,
-        report_to="none",
-    )
-    args._n_gpu = min(args.n_gpu, 1)  # several visible GPUs would mean DataParallel; torchrun is the way to use them
-    return args
+def _encode(examples: list[Example], tokenizer: PreTrainedTokenizerBase, taxonomy: Taxonomy) -> list[Row]:
+    if not examples:
+        return []
+    index = {leaf: i for i, leaf in enumerate(taxonomy.leaves)}
+    encoded = tokenizer([example.text for example in examples], truncation=True)
+    return [
+        {"labels": index[example.gold], **{key: encoded[key][i] for key in encoded}}
+        for i, example in enumerate(examples)
+    ]
 
 
-def _working_precision(
-    settings: BertSettings, model: PreTrainedModel, batch: Mapping[str, torch.Tensor], device: torch.device
-) -> Precision:
-    # Not every architecture runs under autocast: DeBERTa v1 masks its bfloat16 scores with float32's minimum.
-    import torch
-
-    wanted = choose_precision(settings.precision, device)
-    if wanted == "float32":
-        return wanted
-    accepted = inspect.signature(model.forward).parameters
-    model.to(device).eval()
-    try:
-        with torch.inference_mode(), torch.autocast(device.type, dtype=getattr(torch, wanted)):
-            model(**{key: value.to(device) for key, value in batch.items() if key in accepted})
-    except RuntimeError as exc:
-        if settings.precision == "auto":
-            return "float32"
+def _check_vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, base: Path) -> None:
+    known = model.get_input_embeddings().num_embeddings
+    if len(tokenizer) > known:
         raise ClassifierError(
-            f"precision = {wanted!r}: {model.config.model_type} models cannot be trained in it ({exc}); "
-            "use 'auto' or 'float32'"
-        ) from exc
-    return wanted
+            f"{base}: the tokenizer knows {len(tokenizer)} tokens, the model only {known}; "
+            "they are not of the same model"
+        )
 
 
 def _dropout(settings: BertSettings, base: Path) -> dict[str, float]:
@@ -272,48 +200,6 @@ def _dropout(settings: BertSettings, base: Path) -> dict[str, float]:
     }
 
 
-def _metrics(leaf_scores: LeafScores) -> Callable[[EvalPrediction], dict[str, float]]:
-    def metrics(evaluated: EvalPrediction) -> dict[str, float]:
-        from scipy.special import log_softmax
-
-        logits, gold = np.asarray(evaluated.predictions, dtype=np.float64), np.asarray(evaluated.label_ids)
-        log_probabilities = log_softmax(logits, axis=-1)  # (texts, leaves)
-        accuracy = float((leaf_scores.best_leaves(np.exp(log_probabilities)) == gold).mean())
-        loss = float(-log_probabilities[np.arange(len(gold)), gold].mean())
-        # On a small dev set epochs often tie; a step of accuracy is never under 1e-6 of a loss below 1000.
-        return {"accuracy": accuracy, "choice": accuracy - 1e-9 * loss}
-
-    return metrics
-
-
-def _reporter(progress: Callable[[int, int], None]) -> TrainerCallback:
-    from transformers import TrainerCallback
-
-    class Reporter(TrainerCallback):  # type: ignore[misc]  # transformers is untyped for mypy
-        def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
-            progress(state.global_step, state.max_steps)
-
-    return Reporter()
-
-
-def _curve(trainer: Trainer) -> tuple[Mapping[str, float], ...]:
-    names = {"loss": "train_loss", "eval_loss": "dev_loss", "eval_accuracy": "dev_accuracy"}
-    epochs: dict[int, dict[str, float]] = {}
-    for entry in trainer.state.log_history:
-        epoch = round(entry["epoch"])
-        row = epochs.setdefault(epoch, {"epoch": epoch})
-        row |= {ours: entry[theirs] for theirs, ours in names.items() if theirs in entry}
-    return tuple(epochs.values())
-
-
-def _check_finite(model: PreTrainedModel, settings: BertSettings) -> None:
-    if not all(bool(weights.isfinite().all()) for weights in model.parameters()):
-        raise ClassifierError(
-            f"the training diverged (weights are not finite): lower learning_rate = {settings.learning_rate}, "
-            "or set precision = 'float32'"
-        )
-
-
 @contextmanager
 def _writing(folder: Path) -> Iterator[None]:
     from safetensors import SafetensorError
@@ -323,20 +209,8 @@ def _writing(folder: Path) -> Iterator[None]:
         (folder / "training.json").unlink(missing_ok=True)
         yield
     except (OSError, SafetensorError) as exc:
-        raise ConfigError(f"the trained model cannot be written to {folder} ({exc}); make room there") from exc
+        raise ConfigError(
+            f"the trained model cannot be written to {folder} ({exc}); make room there"
+        ) from exc
     finally:
         shutil.rmtree(folder / _CHECKPOINTS, ignore_errors=True)
-
-
-@contextmanager
-def _own_randomness(device: torch.device) -> Iterator[None]:
-    # The Trainer seeds the global generators of Python, numpy and torch; whoever called us keeps theirs.
-    import torch
-
-    python, legacy_numpy = random.getstate(), np.random.get_state()
-    try:
-        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-            yield
-    finally:
-        random.setstate(python)
-        np.random.set_state(legacy_numpy)

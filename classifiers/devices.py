@@ -44,9 +44,7 @@ def choose_device(wanted: str) -> torch.device:
     if device.type == "mps" and not mps:
         raise ClassifierError(f"device = {wanted!r}: this machine has no Apple GPU; use device = 'auto'")
     if device.type not in ("cpu", "cuda", "mps"):
-        raise ClassifierError(
-            f"device = {wanted!r} is not supported: use 'auto', 'cpu', 'cuda:0' or 'mps'"
-        )
+        raise ClassifierError(f"device = {wanted!r} is not supported: use 'auto', 'cpu', 'cuda:0' or 'mps'")
     return torch.device("cuda:0") if wanted == "cuda" else device
 
 

@@ -11,6 +11,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from classifiers.transformer_models import quiet
 from prompts.errors import ClassifierError
 
 if TYPE_CHECKING:
@@ -57,7 +58,8 @@ def resolve(base: str, revision: str | None = None) -> Path:
             f"base = {base!r}: no such folder; give the folder of a model, or a hub id such as 'owner/name'"
         )
     else:
-        folder = _download(base, revision)
+        with quiet():
+            folder = _download(base, revision)
     check(folder, base)
     return folder
 
@@ -104,8 +106,8 @@ def _check_weights(folder: Path, base: str) -> None:
             f'convert it once, in that folder: python -c "{_CONVERT}"'
         )
     raise ClassifierError(
-        f"base = {base!r}: {folder} has no model.safetensors; download that file of the model into the folder "
-        "(a hub id without one: take a revision that has it, for example revision = 'refs/pr/1')"
+        f"base = {base!r}: {folder} has no model.safetensors; download that file of the model into the "
+        "folder (a hub id without one: take a revision that has it, for example revision = 'refs/pr/1')"
     )
 
 
@@ -143,7 +145,7 @@ def _check_architecture(folder: Path, base: str) -> None:
 
 def _download(hub_id: str, revision: str | None) -> Path:
     from huggingface_hub import HfApi, snapshot_download
-    from huggingface_hub.errors import (
+    from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError is httpx's or httpx2's
         GatedRepoError,
         HFValidationError,
         HTTPError,

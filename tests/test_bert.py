@@ -137,7 +137,7 @@ def test_identity_knows_the_weights_the_tokenizer_and_the_precision(folder: Path
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has the GPU that the message misses")
 def test_a_gpu_that_is_not_there_is_refused_with_the_cure(folder: Path) -> None:
-    with pytest.raises(ClassifierError, match="no CUDA GPU.*device = 'auto'"):
+    with pytest.raises(ClassifierError, match=r"no CUDA GPU.*device = 'auto'"):
         classifier(folder, device="cuda:0")
 
 

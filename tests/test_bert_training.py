@@ -47,8 +47,16 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_encoder(tmp_path_factory.mktemp("bert") / "base", WORDS)
 
 
-def train(base: Path, folder: Path, *, dev: list[Example] = DEV, seed: int = 1, **settings: object) -> Training:
-    chosen = {"epochs": 2, "batch_size": 4, "max_length": 16, "device": "cpu", "learning_rate": 1e-2} | settings
+def train(
+    base: Path, folder: Path, *, dev: list[Example] = DEV, seed: int = 1, **settings: object
+) -> Training:
+    chosen = {
+        "epochs": 2,
+        "batch_size": 4,
+        "max_length": 16,
+        "device": "cpu",
+        "learning_rate": 1e-2,
+    } | settings
     return train_bert(
         BertSettings(kind="bert", base=str(base), **chosen),
         base,
@@ -77,7 +85,9 @@ def test_an_encoder_of_every_architecture_learns_and_answers(architecture: str, 
     texts = ["blocks new", "memo", "cars " * 100]
     predictions = sorted(classifier.classify(texts), key=lambda prediction: prediction.index)
     assert [prediction.path in TAXONOMY for prediction in predictions] == [True] * 3
-    assert len({tuple(prediction.scores[-1].values()) for prediction in predictions}) == 3  # it reads the text
+    assert (
+        len({tuple(prediction.scores[-1].values()) for prediction in predictions}) == 3
+    )  # it reads the text
 
 
 def test_it_learns_the_words_that_tell_the_labels_apart(trained: Path) -> None:
@@ -237,8 +247,12 @@ def test_a_tokenizer_of_another_model_is_refused(base: Path, tmp_path: Path) -> 
         train(mixed, tmp_path / "model")
 
 
-def test_identity_changes_with_what_changes_the_weights_and_with_nothing_else(base: Path, tmp_path: Path) -> None:
-    def identity(folder: Path = base, seed: int = 1, data: str = "t", **settings: object) -> dict[str, object]:
+def test_identity_changes_with_what_changes_the_weights_and_with_nothing_else(
+    base: Path, tmp_path: Path
+) -> None:
+    def identity(
+        folder: Path = base, seed: int = 1, data: str = "t", **settings: object
+    ) -> dict[str, object]:
         chosen = BertSettings(kind="bert", base=str(folder), **({"device": "cpu"} | settings))
         return training_identity(
             chosen, folder, train_sha256=data, dev_sha256="d", taxonomy=TAXONOMY, seed=seed

