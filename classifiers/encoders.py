@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from classifiers.transformer_models import quiet
+from classifiers.transformer_models import load_tokenizer, quiet
 from prompts.errors import ClassifierError
 
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ def check(folder: Path, base: str) -> None:
         )
     _check_weights(folder, base)
     _check_architecture(folder, base)
+    load_tokenizer(folder)
 
 
 def fingerprint(folder: Path) -> str:

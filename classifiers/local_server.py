@@ -132,7 +132,8 @@ def _wait_until_healthy(process: subprocess.Popen[bytes], log: IO[bytes], gguf: 
             raise _not_started(gguf, f"it ended with exit code {process.wait()}", log)
         report += chunk
     url: str = json.loads(report)["url"]
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy does not know our loopback
+    # A proxy from the environment does not know our loopback.
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     while True:
         try:
             direct.open(f"{url}/health", timeout=5).close()

@@ -54,6 +54,9 @@ class LlmSettings(Settings):
     examples: Annotated[int, Field(ge=0)] = Field(0, description="training examples shown in the prompt")
     temperature: Annotated[float, Field(ge=0)] = 0.0
     max_tokens: Annotated[int, Field(ge=1)] = 64
+    context_tokens: Annotated[int, Field(ge=128)] = Field(
+        4096, description="of a local model: prompt and answer of one call together"
+    )
     concurrency: Annotated[int, Field(ge=1)] = 32
     timeout_s: Annotated[float, Field(gt=0)] = 60.0
     max_retries: Annotated[int, Field(ge=0)] = 5

@@ -16,6 +16,8 @@ from prompts.errors import ClassifierError
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+_VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model")
+
 
 @contextmanager
 def quiet() -> Iterator[None]:
@@ -53,10 +55,16 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     """
     from transformers import AutoTokenizer
 
+    # Without any of these transformers makes a tokenizer that knows no word, and every text reads the same.
+    if not any(file.is_file() for name in _VOCABULARIES for file in folder.glob(name)):
+        raise ClassifierError(
+            f"{folder} has no tokenizer; download tokenizer.json and tokenizer_config.json "
+            "of the model into it"
+        )
     try:
         with quiet():
             tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-    except (OSError, ValueError, ImportError, TypeError, AttributeError) as exc:
+    except Exception as exc:  # the tokenizers library raises nothing more special for a damaged file
         reason = str(exc).strip().partition("\n")[0]
         raise ClassifierError(
             f"{folder} has no tokenizer that can be loaded ({reason}); "

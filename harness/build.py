@@ -5,13 +5,13 @@ The only place that knows how each kind is made; everything else uses the contra
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from rich.console import Console
+from typing import TYPE_CHECKING
 
 from classifiers.contract import Classifier, Scalar, Training
 from classifiers.settings import BaselineSettings, BertSettings, LlmSettings
@@ -21,8 +21,10 @@ from prompts.errors import ClassifierError, ConfigError
 from prompts.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
+    from classifiers.llm import LlmClassifier
     from harness.session import Session
 
+LOCAL = "local:"
 AnySettings = BertSettings | LlmSettings | BaselineSettings
 
 
@@ -35,19 +37,19 @@ class Prepared:
         settings: as in the experiment.
         training_identity: everything that shapes its weights, or None where it has none of its own.
         base: the folder of the encoder that is fine-tuned, or None.
-        llm: how the LLM is reached, or None.
+        gguf: the file of a local LLM, or None.
+        llm: makes the LLM classifier, given the local server or None; None for the other kinds.
     """
 
     name: str
     settings: AnySettings
     training_identity: Mapping[str, Scalar] | None = None
     base: Path | None = None
-    llm: Any = None
+    gguf: Path | None = None
+    llm: Callable[..., LlmClassifier] | None = None
 
 
-def prepare(
-    name: str, settings: AnySettings, file: ExperimentFile, dataset: Dataset, console: Console
-) -> Prepared:
+def prepare(name: str, settings: AnySettings, file: ExperimentFile, dataset: Dataset) -> Prepared:
     """Find out whether a classifier can work, fetching what it needs; nothing is written into a run.
 
     Raises:
@@ -77,7 +79,62 @@ def prepare(
             }
             return Prepared(name=name, settings=settings, training_identity=identity)
         case LlmSettings():
-            return Prepared(name=name, settings=settings, llm=None)
+            return _prepare_llm(name, settings, file, dataset)
+
+
+def _prepare_llm(name: str, settings: LlmSettings, file: ExperimentFile, dataset: Dataset) -> Prepared:
+    from classifiers.few_shot import choose_examples
+    from classifiers.llm import LlmClassifier
+
+    experiment = file.experiment
+    make = partial(
+        LlmClassifier,
+        name=name,
+        taxonomy=dataset.taxonomy,
+        settings=settings,
+        seed=experiment.seed,
+        examples=choose_examples(
+            dataset.train,
+            dataset.taxonomy,
+            count=settings.examples,
+            mode=settings.path,
+            seed=experiment.seed,
+        ),
+        prompt_folder=file.folder,
+        prices=experiment.prices,
+    )
+    if settings.model.startswith(LOCAL):
+        return Prepared(name=name, settings=settings, gguf=_gguf(settings.model, file.folder), llm=make)
+    make = partial(make, api_key=_api_key(name, settings))
+    classifier = make()
+    if settings.max_cost_usd is not None and not classifier.price.known:
+        raise ConfigError(
+            f"{file.source}: classifiers.{name}.max_cost_usd cannot be kept, as the price of "
+            f'{settings.model!r} is unknown; add [prices."{settings.model}"] with its source and date'
+        )
+    classifier.preflight()
+    return Prepared(name=name, settings=settings, llm=make)
+
+
+def _gguf(model: str, folder: Path) -> Path:
+    from classifiers.local_models import fetch
+
+    named = model.removeprefix(LOCAL)
+    return Path(beside(folder, named)) if named.endswith(".gguf") else fetch(named)
+
+
+def _api_key(name: str, settings: LlmSettings) -> str | None:
+    from classifiers.prices import is_this_machine
+
+    if settings.api_key_env is None:
+        return None
+    key = os.environ.get(settings.api_key_env)
+    if not key and not is_this_machine(settings.base_url):
+        raise ClassifierError(
+            f"{name}: the environment variable {settings.api_key_env} is not set; "
+            "put the key of the endpoint into it, or set api_key_env to the one that holds it"
+        )
+    return key
 
 
 def train(
@@ -155,5 +212,18 @@ def open_classifier(prepared: Prepared, session: Session, folder: Path) -> Itera
     Raises:
         ClassifierError: it cannot start.
     """
-    with open_trained(prepared.name, prepared.settings, session.dataset.taxonomy, folder) as classifier:
-        yield classifier
+    settings, taxonomy = prepared.settings, session.dataset.taxonomy
+    if not isinstance(settings, LlmSettings):
+        with open_trained(prepared.name, settings, taxonomy, folder) as classifier:
+            yield classifier
+        return
+    assert prepared.llm is not None
+    if prepared.gguf is None:
+        yield prepared.llm(local=None)
+        return
+    from classifiers.local_server import serve
+
+    with serve(prepared.gguf, slots=settings.concurrency, context_tokens=settings.context_tokens) as server:
+        llm = prepared.llm(local=server)
+        llm.preflight()
+        yield llm

@@ -22,6 +22,7 @@ from harness.disk import write_text
 from harness.environment import describe_environment
 from harness.experiment import Experiment
 from harness.experiment_file import ExperimentFile, resolved
+from harness.progress import say
 from harness.run_folder import RunFolder
 from prompts.errors import ConfigError, DatasetError
 
@@ -52,6 +53,7 @@ def check(file: ExperimentFile, *, limit: int | None, console: Console, answerin
     Raises:
         HarnessError: in one line, what the user has to mend.
     """
+    say(console, f"Checking {file.source}: the data, then every classifier")
     experiment = file.experiment
     needs_train = any(settings.learns for settings in experiment.classifiers.values())
     dataset = load(
@@ -64,9 +66,9 @@ def check(file: ExperimentFile, *, limit: int | None, console: Console, answerin
             "or set allow_leakage = true under [compare] and the report will say so"
         )
     prepared = tuple(
-        prepare(name, settings, file, dataset, console)
+        prepare(name, settings, file, dataset)
         for name, settings in experiment.classifiers.items()
-        if answering or settings.learns
+        if answering or settings.kind != "llm"
     )
     return Session(file=file, dataset=dataset, prepared=prepared, limit=limit)
 

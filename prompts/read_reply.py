@@ -74,7 +74,7 @@ class ReplyReader:
         """Return the label or path that a reply settles on."""
         said = _without_reasoning(reply).strip()
         answer = _from_json(said)
-        text = re.sub(r"\s*\n\s*", "\n", re.sub(r"[^\S\n]+", " ", fold(said if answer is None else answer))).strip()
+        text = _tidy(fold(said if answer is None else answer))
         if not text:
             return Reading(path=(), failure="empty")
         if path := self._exact.get(plain(text)):
@@ -119,7 +119,8 @@ class _Mention:
 
 # "not Puzzle"; and a last label below parents that are not its own ("Music > Puzzle").
 _NOT_MEANT = re.compile(
-    r"(?:\b(?:not|never|neither|nor|isn't|than|instead of)\s+(?:an?\s+|the\s+)?|不是|并非|而非|不属于|不算|>)[\"'*\s]*$"
+    r"(?:\b(?:not|never|neither|nor|isn't|than|instead of)\s+(?:an?\s+|the\s+)?|不是|并非|而非|不属于|不算|>)"
+    r"[\"'*\s]*$"
 )
 _MARKER = re.compile(
     r"(?:\b(?:answer|label|category|path|genre)\b(?:\s+(?:is|would be|should be))?|答案|标签|类别|分类|路径)"
@@ -130,6 +131,11 @@ _HEDGE = re.compile(
     r"(?:i|i'm|it|this|that|the|there|sorry|none|unknown|unclear|n/?a|not|no|cannot|can't|as|yes|okay|ok|sure)\b"
     r"|我|抱歉|对不起|无法|不|没有|这|该|未知"
 )
+
+
+def _tidy(text: str) -> str:
+    """Shorten every gap to one space or one line end."""
+    return re.sub(r"\s*\n\s*", "\n", re.sub(r"[^\S\n]+", " ", text)).strip()
 
 
 def _just_before(text: str, start: int) -> str:

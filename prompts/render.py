@@ -26,7 +26,7 @@ from prompts.taxonomy import Path as LabelPath
 
 FOLDER = Path(__file__).parent / "templates"
 BLOCKS = ("system", "user")
-VARIABLES = ("text", "options", "chosen", "depth", "mode", "as_json")
+VARIABLES = ("text", "options", "chosen", "depth", "mode", "whole_path", "as_json")
 
 PathMode = Literal["stepwise", "joint"]
 
@@ -46,13 +46,15 @@ class Question:
         options: the labels offered. Stepwise: those of one level, without children; joint: the whole tree.
         chosen: the labels chosen above, root first; () at the first level and for joint.
         depth: the number of levels of the taxonomy.
-        mode: "stepwise" asks for one label, "joint" for a whole path.
+        mode: "stepwise" asks for a label of one level, "joint" for one of the last level.
+        whole_path: whether the answer names all levels, because last labels alone are not unique.
     """
 
     options: tuple[Label, ...]
     chosen: LabelPath
     depth: int
     mode: PathMode
+    whole_path: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,6 +116,7 @@ class Prompt:
             "chosen": question.chosen,
             "depth": question.depth,
             "mode": question.mode,
+            "whole_path": question.whole_path,
             "as_json": as_json,
         }
         try:

@@ -36,9 +36,11 @@ def find_problems(run: RunData, scores: dict[str, Any]) -> list[dict[str, Any]]:
             )
         if one["identity"].get("model") == SMALL_LLM:
             problems.append(_problem("small_llm", name, invalid=False))
-    limit = (scores["limit"] or {}).get("test")
-    if limit and limit[0] < limit[1]:
-        problems.append(_problem("limit", invalid=False, kept=limit[0], all=limit[1]))
+    limits = scores["limit"] or {}
+    for kind, split in (("limit", "test"), ("limit_train", "train")):
+        if "test" in limits and split in limits:
+            kept, of = limits[split]
+            problems.append(_problem(kind, invalid=False, kept=kept, all=of))
     return problems
 
 

@@ -41,6 +41,8 @@ TEXTS = {
     "problem.small_llm": "{classifier} is the small language model that comes with the harness (135 "
     "million parameters). It shows the machinery, not what LLMs can do.",
     "problem.limit": "A quick look: only {kept} of the {all} test texts were asked.",
+    "problem.limit_train": "What learns saw only {kept} of the {all} training texts; expect more of it "
+    "with all of them.",
     "problem.title.invalid": "Do not decide on this",
     "problem.title.left_out": "Left out of the verdict",
     "problem.title.warning": "Keep in mind",

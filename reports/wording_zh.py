@@ -38,6 +38,8 @@ TEXTS = {
     "problem.small_llm": "{classifier} 是随工具附带的小型语言模型（1.35 亿参数），用来展示流程，不代表 LLM "
     "的水平。",
     "problem.limit": "这只是快速试跑：{all} 条测试文本中只用了 {kept} 条。",
+    "problem.limit_train": "需要训练的分类器只看到 {all} 条训练文本中的 {kept} 条；"
+    "用上全部数据，通常会更准。",
     "problem.title.invalid": "请勿据此决策",
     "problem.title.left_out": "不参与结论",
     "problem.title.warning": "请注意",

@@ -239,6 +239,18 @@ def test_a_folder_that_cannot_be_made_is_the_user_s_to_mend(base: Path, tmp_path
         train(base, tmp_path / "file" / "model")
 
 
+def test_a_disk_that_fills_up_is_the_user_s_to_mend(base: Path, tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource", reason="limits the size of files, which Windows cannot")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8192, hard))
+    try:
+        with pytest.raises(ConfigError, match=r"cannot be written to .*; make room there"):
+            train(base, tmp_path / "model", epochs=1, dev=[])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not (tmp_path / "model/training.json").exists()
+
+
 def test_a_tokenizer_of_another_model_is_refused(base: Path, tmp_path: Path) -> None:
     other = make_encoder(tmp_path / "other", [*WORDS, *"abcdefgh"])
     mixed = shutil.copytree(base, tmp_path / "mixed")

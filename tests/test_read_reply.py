@@ -22,7 +22,12 @@ GENRES = ReplyReader.for_labels(
     ]
 )
 CHINESE = ReplyReader.for_labels(
-    [Label(name="角色扮演"), Label(name="动作角色扮演"), Label(name="益智", aliases=("Puzzle",)), Label(name="动作")]
+    [
+        Label(name="角色扮演"),
+        Label(name="动作角色扮演"),
+        Label(name="益智", aliases=("Puzzle",)),
+        Label(name="动作"),
+    ]
 )
 TREE = Taxonomy(
     (

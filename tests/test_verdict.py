@@ -182,6 +182,7 @@ def test_a_limit_and_the_bundled_llm_are_remarks_that_forbid_nothing():
     assert [(problem["kind"], problem["invalid"]) for problem in scores["problems"]] == [
         ("small_llm", False),
         ("limit", False),
+        ("limit_train", False),
     ]
     assert scores["verdict"]["valid"] is True
     assert "only 80 of the 800 test texts were asked" in said(data)
