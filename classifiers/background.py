@@ -16,18 +16,27 @@ class _Ended:
         self.error = error
 
 
-def stream(produce: Callable[[Callable[[T], None]], Coroutine[None, None, None]]) -> Iterator[T]:
+def stream(
+    produce: Callable[[Callable[[T], Coroutine[None, None, None]]], Coroutine[None, None, None]],
+) -> Iterator[T]:
     """Run a coroutine in a thread of its own and yield what it emits, as soon as it is emitted.
 
-    Closing the generator cancels the coroutine and waits until it has cleaned up. The work goes on while the
-    consumer is busy, so a slow consumer never makes a call time out.
+    Emitting waits until the consumer asks for the next item. So a worker that emits an answer before it makes
+    its next call never has a paid answer that is not yet stored beside a call under way. Calls under way go on
+    while the consumer is busy. Closing the generator cancels the coroutine and waits until it has cleaned up.
 
     Args:
         produce: takes the function to emit an item with. What it raises is raised here, after its items.
     """
-    items: queue.SimpleQueue[T | _Ended] = queue.SimpleQueue()
+    items: queue.SimpleQueue[tuple[T, asyncio.Future[None]] | _Ended] = queue.SimpleQueue()
     loop = asyncio.new_event_loop()
-    task = loop.create_task(produce(items.put))
+
+    async def emit(item: T) -> None:
+        taken = loop.create_future()
+        items.put((item, taken))
+        await taken
+
+    task = loop.create_task(produce(emit))
 
     def run() -> None:
         try:
@@ -40,12 +49,19 @@ def stream(produce: Callable[[Callable[[T], None]], Coroutine[None, None, None]]
     thread = threading.Thread(target=run, name="classifier-calls", daemon=True)
     thread.start()
     try:
-        while not isinstance(item := items.get(), _Ended):
+        while not isinstance(got := items.get(), _Ended):
+            item, taken = got
             yield item
-        if item.error is not None:
-            raise item.error
+            loop.call_soon_threadsafe(_settle, taken)
+        if got.error is not None:
+            raise got.error
     finally:
         loop.call_soon_threadsafe(task.cancel)
         thread.join()
         loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
+
+
+def _settle(taken: asyncio.Future[None]) -> None:
+    if not taken.done():  # a cancelled producer no longer waits
+        taken.set_result(None)

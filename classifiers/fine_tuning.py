@@ -19,6 +19,7 @@ import numpy as np
 
 from classifiers.devices import Precision, choose_precision
 from classifiers.leaf_scores import LeafScores
+from classifiers.level_loss import level_loss
 from classifiers.settings import BertSettings
 from classifiers.transformer_models import quiet
 from prompts.errors import ClassifierError
@@ -90,7 +91,7 @@ def fine_tune(
     """
     from transformers import DataCollatorWithPadding, PrinterCallback, Trainer
 
-    collate = DataCollatorWithPadding(tokenizer)
+    collate, loss = DataCollatorWithPadding(tokenizer), level_loss(leaf_scores)
     with quiet():
         precision = _working_precision(settings, model, collate(train[:2]), device)
         trainer = Trainer(
@@ -100,7 +101,8 @@ def fine_tune(
             eval_dataset=dev or None,
             data_collator=collate,
             processing_class=tokenizer,
-            compute_metrics=_metrics(leaf_scores),
+            compute_loss_func=loss,
+            compute_metrics=_metrics(leaf_scores, loss),
             callbacks=[_reporter(progress)],
         )
         trainer.remove_callback(PrinterCallback)
@@ -195,16 +197,17 @@ def _working_precision(
     return wanted
 
 
-def _metrics(leaf_scores: LeafScores) -> Callable[[EvalPrediction], dict[str, float]]:
+def _metrics(
+    leaf_scores: LeafScores, loss_of: Callable[..., torch.Tensor]
+) -> Callable[[EvalPrediction], dict[str, float]]:
     def metrics(evaluated: EvalPrediction) -> dict[str, float]:
-        from scipy.special import log_softmax
+        import torch
 
-        logits, gold = np.asarray(evaluated.predictions, dtype=np.float64), np.asarray(evaluated.label_ids)
-        log_probabilities = log_softmax(logits, axis=-1)  # (texts, leaves)
-        accuracy = float((leaf_scores.best_leaves(np.exp(log_probabilities)) == gold).mean())
-        loss = float(-log_probabilities[np.arange(len(gold)), gold].mean())
-        # On a small dev set epochs often tie; a step of accuracy is never under 1e-6 of a loss below 1000.
-        return {"accuracy": accuracy, "choice": accuracy - 1e-9 * loss}
+        logits, gold = torch.from_numpy(evaluated.predictions).float(), torch.from_numpy(evaluated.label_ids)
+        leaves = leaf_scores.best_leaves(logits.softmax(dim=-1).numpy())
+        accuracy = float((leaves == evaluated.label_ids).mean())
+        # On a small dev set epochs often tie; then the loss decides, which is too small here to do more.
+        return {"accuracy": accuracy, "choice": accuracy - 1e-9 * float(loss_of({"logits": logits}, gold))}
 
     return metrics
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -156,12 +156,12 @@ class LlmClassifier:
             ClassifierError: the endpoint refuses the key, the model or every request.
         """
 
-        async def answer_all(emit: Callable[[Prediction], None]) -> None:
+        async def answer_all(emit: Callable[[Prediction], Coroutine[None, None, None]]) -> None:
             todo = enumerate(texts)  # shared, so that there are never more tasks than calls at once
 
             async def work(client: AsyncOpenAI) -> None:
                 for index, text in todo:
-                    emit(await self._answer(client, index, text))
+                    await emit(await self._answer(client, index, text))
 
             async with self._endpoint.connect() as client:
                 try:

@@ -92,7 +92,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        call = Call(body, dict(self.headers.items()), time.perf_counter())
+        call = Call(body, {name.lower(): value for name, value in self.headers.items()}, time.perf_counter())
         chat = self.chat
         with chat.lock:
             chat.calls.append(call)

@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
+from datetime import date
 from typing import Any
 
 import pytest
@@ -334,7 +335,7 @@ def test_preflight_makes_one_call() -> None:
     with chat_server(lambda _: said("Puzzle")) as server:
         llm(server.url).preflight()
     assert len(server.calls) == 1
-    assert server.calls[0].headers["Authorization"] == f"Bearer {KEY}"
+    assert server.calls[0].headers["authorization"] == f"Bearer {KEY}"
 
 
 def test_preflight_finds_an_endpoint_that_is_not_there() -> None:
@@ -358,7 +359,11 @@ def test_preflight_finds_an_endpoint_that_is_out_of_order() -> None:
 
 def test_an_own_price_is_charged_with_cached_input_apart() -> None:
     price = Price(
-        input_usd_per_mtok=1.0, cached_input_usd_per_mtok=0.1, output_usd_per_mtok=10.0, source="s", date="d"
+        input_usd_per_mtok=1.0,
+        cached_input_usd_per_mtok=0.1,
+        output_usd_per_mtok=10.0,
+        source="s",
+        date=date(2026, 11, 1),
     )
     openai_usage = {
         "prompt_tokens": 1000,
@@ -381,7 +386,7 @@ def test_an_own_price_is_charged_with_cached_input_apart() -> None:
 
 
 def test_an_endpoint_that_counts_nothing_has_no_usage_and_no_cost() -> None:
-    price = Price(input_usd_per_mtok=1.0, output_usd_per_mtok=10.0, source="s", date="d")
+    price = Price(input_usd_per_mtok=1.0, output_usd_per_mtok=10.0, source="s", date=date(2026, 11, 1))
     (prediction,) = answers(lambda _: said("Puzzle", usage=None), prices={"m": price})
     assert (prediction.path, prediction.usage, prediction.cost_usd) == (("Puzzle",), None, None)
 
@@ -435,13 +440,13 @@ def test_few_shot_examples_are_spread_over_the_labels_and_do_not_depend_on_the_o
 def test_few_shot_examples_stand_in_the_prompt_with_their_answers() -> None:
     chosen = choose_examples(train(per_leaf=3), TREE, count=2, mode="joint", seed=1)
     with chat_server(lambda _: said("Sudoku")) as server:
-        list(llm(server.url, TREE, path="joint", examples_of=chosen).classify(["the text"]))
+        list(llm(server.url, TREE, path="joint", examples_of=chosen).classify(["what to label"]))
     messages = server.calls[0].body["messages"]
     assert [m["role"] for m in messages] == ["system", "user", "assistant", "user", "assistant", "user"]
     assert [m["content"] for m in messages if m["role"] == "assistant"] == [
         json.dumps({"label": e.gold[-1]}) for e in chosen[()]
     ]
-    assert "the text" not in json.dumps(messages[:-1])
+    assert "what to label" not in json.dumps(messages[:-1])
 
 
 @pytest.mark.skipif(

@@ -1,5 +1,7 @@
 """Prices: dollars from tokens, and None where nobody knows."""
 
+from datetime import date
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +16,7 @@ OWN = Price(
     cached_input_usd_per_mtok=0.5,
     output_usd_per_mtok=8.0,
     source="price page",
-    date="2026-11-01",
+    date=date(2026, 11, 1),
 )
 
 

@@ -78,7 +78,6 @@ PATHS = ReplyReader.for_paths(TREE)
         ('```json\n{"label": "puzzle"}\n```', "Puzzle"),
         ('Here you are: {"label": "Puzzle"} Action packed!', "Puzzle"),
         ('{"reason": "lots of Action", "label": "Puzzle"}', "Puzzle"),
-        ('"Puzzle"', "Puzzle"),
         ('["Puzzle"]', "Puzzle"),
         ("<think>Action? No.</think>Puzzle", "Puzzle"),
         ("Action, hmm...</think>\nPuzzle", "Puzzle"),
