@@ -21,9 +21,9 @@ def stream(
 ) -> Iterator[T]:
     """Run a coroutine in a thread of its own and yield what it emits, as soon as it is emitted.
 
-    Emitting waits until the consumer asks for the next item. So a worker that emits an answer before it makes
-    its next call never has a paid answer that is not yet stored beside a call under way. Calls under way go on
-    while the consumer is busy. Closing the generator cancels the coroutine and waits until it has cleaned up.
+    Emitting waits until the consumer asks for the next item. So a worker that emits an answer before its next
+    call never has a paid answer that is not yet stored beside a call under way. Calls under way go on while
+    the consumer is busy. Closing the generator cancels the coroutine and waits until it has cleaned up.
 
     Args:
         produce: takes the function to emit an item with. What it raises is raised here, after its items.

@@ -43,13 +43,11 @@ class Answer:
     Attributes:
         text: what the model said, without its reasoning; "" where it said nothing.
         failure: why there is no whole text, or None.
-        calls: requests sent, retries included.
-        usage: tokens and calls, or None where the endpoint counts none.
+        usage: calls, retries included, and tokens; or None where the endpoint does not count these.
     """
 
     text: str
     failure: Failure | None
-    calls: int
     usage: Usage | None
 
 
@@ -120,6 +118,7 @@ class ChatEndpoint:
         allowed: Sequence[str],
         *,
         trying: bool = False,
+        timeout_s: float | None = None,
     ) -> Answer:
         """Ask until there is an answer, or until the attempts are used up.
 
@@ -128,6 +127,7 @@ class ChatEndpoint:
             messages: the prompt for an answer in plain words (False) and as JSON (True).
             allowed: the answers an endpoint with structured output is held to.
             trying: whether this only finds out if the endpoint works: one retry, and no answer is an error.
+            timeout_s: for one attempt, instead of the endpoint's own.
 
         Raises:
             ClassifierError: no call can succeed: wrong key, unknown model, a request that is refused as such.
@@ -147,17 +147,21 @@ class ChatEndpoint:
                     completion = None
                     while completion is None:
                         calls += 1
-                        completion = await self._call(client, messages, allowed)
+                        completion = await self._call(client, messages, allowed, timeout_s or self._timeout_s)
                     return _answer(completion, calls)
         except TryAgain as exc:
             if trying:
                 raise out_of_service(self.base_url, exc) from exc
         except ItemFails as exc:
-            return Answer(text="", failure=exc.failure, calls=calls, usage=None)
-        return Answer(text="", failure="request_failed", calls=calls, usage=None)
+            return _unanswered(exc.failure, calls)
+        return _unanswered("request_failed", calls)
 
     async def _call(
-        self, client: AsyncOpenAI, messages: Mapping[bool, Sequence[Message]], allowed: Sequence[str]
+        self,
+        client: AsyncOpenAI,
+        messages: Mapping[bool, Sequence[Message]],
+        allowed: Sequence[str],
+        timeout_s: float,
     ) -> ChatCompletion | None:
         """Return the completion, or None where a part of the request was refused that is now left out."""
         self.calls += 1
@@ -166,7 +170,7 @@ class ChatEndpoint:
         request |= self._decoding | _constraint(mode, allowed)
         try:
             # The client's own limit is one of silence, not of time.
-            async with asyncio.timeout(self._timeout_s):
+            async with asyncio.timeout(timeout_s):
                 completion: ChatCompletion = await client.chat.completions.create(**request)
         except openai.NotFoundError as exc:
             raise unknown_model(self, await _models(client)) from exc
@@ -229,6 +233,11 @@ def _wait(state: tenacity.RetryCallState) -> float:
     return jitter_s if asked_s is None else asked_s + min(jitter_s, 1.0)
 
 
+def _unanswered(failure: Failure, calls: int) -> Answer:
+    none = Usage(calls=calls, input_tokens=0, cached_input_tokens=0, output_tokens=0)
+    return Answer(text="", failure=failure, usage=none)
+
+
 def _why(exc: BaseException) -> str:
     if isinstance(exc, TimeoutError | openai.APITimeoutError):
         return "no answer in time"
@@ -252,7 +261,7 @@ def _answer(completion: ChatCompletion, calls: int) -> Answer:
         failure = "truncated"
     elif not text.strip():
         failure = "empty"
-    return Answer(text=text, failure=failure, calls=calls, usage=_usage(completion, calls))
+    return Answer(text=text, failure=failure, usage=_usage(completion, calls))
 
 
 def _usage(completion: ChatCompletion, calls: int) -> Usage | None:

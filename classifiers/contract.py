@@ -85,7 +85,7 @@ class Classifier(Protocol):
         taxonomy: the labels it answers with.
         identity: everything that can change an answer, flat and free of secrets; equal identities may share
             answers, so batch size, device, concurrency and time-outs are not in it.
-        facts: what the report should say beside the figures (device, engine, concurrency, share of texts cut);
+        facts: what the report should say beside the figures (device, engine, concurrency, texts cut);
             complete once `classify` has ended.
     """
 

@@ -19,7 +19,6 @@ import numpy as np
 
 from classifiers.devices import Precision, choose_precision
 from classifiers.leaf_scores import LeafScores
-from classifiers.level_loss import level_loss
 from classifiers.settings import BertSettings
 from classifiers.transformer_models import quiet
 from prompts.errors import ClassifierError
@@ -91,7 +90,7 @@ def fine_tune(
     """
     from transformers import DataCollatorWithPadding, PrinterCallback, Trainer
 
-    collate, loss = DataCollatorWithPadding(tokenizer), level_loss(leaf_scores)
+    collate = DataCollatorWithPadding(tokenizer)
     with quiet():
         precision = _working_precision(settings, model, collate(train[:2]), device)
         trainer = Trainer(
@@ -101,8 +100,7 @@ def fine_tune(
             eval_dataset=dev or None,
             data_collator=collate,
             processing_class=tokenizer,
-            compute_loss_func=loss,
-            compute_metrics=_metrics(leaf_scores, loss),
+            compute_metrics=_metrics(leaf_scores),
             callbacks=[_reporter(progress)],
         )
         trainer.remove_callback(PrinterCallback)
@@ -197,17 +195,16 @@ def _working_precision(
     return wanted
 
 
-def _metrics(
-    leaf_scores: LeafScores, loss_of: Callable[..., torch.Tensor]
-) -> Callable[[EvalPrediction], dict[str, float]]:
+def _metrics(leaf_scores: LeafScores) -> Callable[[EvalPrediction], dict[str, float]]:
     def metrics(evaluated: EvalPrediction) -> dict[str, float]:
         import torch
+        from torch.nn.functional import cross_entropy
 
         logits, gold = torch.from_numpy(evaluated.predictions).float(), torch.from_numpy(evaluated.label_ids)
         leaves = leaf_scores.best_leaves(logits.softmax(dim=-1).numpy())
         accuracy = float((leaves == evaluated.label_ids).mean())
         # On a small dev set epochs often tie; then the loss decides, which is too small here to do more.
-        return {"accuracy": accuracy, "choice": accuracy - 1e-9 * float(loss_of({"logits": logits}, gold))}
+        return {"accuracy": accuracy, "choice": accuracy - 1e-9 * float(cross_entropy(logits, gold))}
 
     return metrics
 

@@ -62,11 +62,6 @@ class LeafScores:
         """
         return self._best(self._levels(leaf_probabilities))
 
-    @cached_property
-    def ancestors(self) -> list[NDArray[np.intp]]:
-        """Per level, which node each leaf lies at or below: arrays of shape (leaves,)."""
-        return [membership.argmax(axis=1) for membership in self._memberships]
-
     def _levels(self, leaf_probabilities: NDArray[np.floating]) -> list[NDArray[np.float64]]:
         # Per level (texts, nodes).
         return [leaf_probabilities.astype(np.float64) @ membership for membership in self._memberships]

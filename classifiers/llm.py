@@ -19,7 +19,7 @@ from openai import AsyncOpenAI
 from classifiers.background import stream
 from classifiers.chat import Answer, ChatEndpoint
 from classifiers.contract import Example, Failure, Prediction, Scalar, Usage
-from classifiers.local_server import LocalServer
+from classifiers.local_server import START_TIMEOUT_S, LocalServer
 from classifiers.prices import PriceSource, price_of
 from classifiers.settings import LlmSettings, Price
 from prompts.read_reply import ReplyReader
@@ -145,7 +145,7 @@ class LlmClassifier:
             asked = self._ask_about(())
             async with self._endpoint.connect() as client:
                 texts = (f"{number}" for number in range(calls))
-                await asyncio.gather(*(self._ask(client, asked, text, trying=True) for text in texts))
+                await asyncio.gather(*(self._ask(client, asked, text, first=True) for text in texts))
 
         asyncio.run(first_calls())
 
@@ -200,16 +200,19 @@ class LlmClassifier:
             failure=failure,
             latency_s=time.perf_counter() - start,
             usage=usage,
-            cost_usd=self.price.cost_usd(usage) if usage else None,
+            # Calls that all failed report no tokens; what they cost is unknown, not 0.
+            cost_usd=self.price.cost_usd(usage) if usage and usage.input_tokens else None,
             raw="\n".join(said) if said else None,
         )
 
-    async def _ask(self, client: AsyncOpenAI, asked: _Asked, text: str, *, trying: bool = False) -> Answer:
+    async def _ask(self, client: AsyncOpenAI, asked: _Asked, text: str, *, first: bool = False) -> Answer:
         messages = {
             as_json: [*fixed, self._prompt.user(text, asked.question, as_json=as_json)]
             for as_json, fixed in asked.fixed.items()
         }
-        return await self._endpoint.ask(client, messages, asked.answers, trying=trying)
+        # A local server computes the fixed part of the prompt anew in every slot, which may take a minute.
+        timeout_s = max(self._settings.timeout_s, START_TIMEOUT_S) if first and self._local else None
+        return await self._endpoint.ask(client, messages, asked.answers, trying=first, timeout_s=timeout_s)
 
     def _ask_about(self, path: LabelPath) -> _Asked:
         if path not in self._asked:
@@ -252,7 +255,7 @@ class LlmClassifier:
 
 
 def _total(answers: Sequence[Answer]) -> Usage | None:
-    """Add up the usage of a text's calls; None as soon as one that was answered is not counted."""
+    """Add up the usage of a text's calls; None as soon as one is not counted."""
     counted = [answer.usage for answer in answers]
     if not counted or None in counted:
         return None

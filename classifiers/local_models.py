@@ -22,7 +22,6 @@ from pathlib import Path
 
 from prompts.errors import ClassifierError
 
-
 # What pip says, among much else, when it gets no answer from an index.
 UNREACHABLE = (
     *("Failed to establish", "Connection refused", "ConnectionError", "Network is unreachable", "timed out"),

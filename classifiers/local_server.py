@@ -116,7 +116,12 @@ def _environment() -> dict[str, str]:
     # The child finds this package also where it is run from a source tree that is not installed.
     here = str(Path(__file__).resolve().parent.parent)
     known = os.environ.get("PYTHONPATH")
-    return os.environ | {"PYTHONPATH": here + (os.pathsep + known if known else "")}
+    # Threads that spin while they wait stop each other where other work takes a core. Measured on 2 cores in
+    # prompt tokens a second, idle and beside other work: by default 255 and 55, with this count 250 and 110.
+    # One that never spins is as good beside other work, but answers 28 instead of 70 tokens a second idle.
+    return (
+        {"GOMP_SPINCOUNT": "3000"} | os.environ | {"PYTHONPATH": here + (os.pathsep + known if known else "")}
+    )
 
 
 def _wait_until_healthy(process: subprocess.Popen[bytes], log: IO[bytes], gguf: Path, deadline: float) -> str:

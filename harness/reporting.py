@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import tomllib
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from classifiers.contract import Training
+from classifiers.settings import BaselineSettings, BertSettings, LlmSettings
 from harness.answer_file import StoredExamples, StoredRows
 from harness.disk import write_text
 from harness.experiment import Experiment
@@ -28,9 +30,7 @@ def load(run: RunFolder) -> RunData:
         test=StoredExamples(run.test),
         data=data,
         environment=run.read("environment.json"),
-        classifiers=[
-            _classifier(run, name, settings.kind) for name, settings in experiment.classifiers.items()
-        ],
+        classifiers=[_classifier(run, name, settings) for name, settings in experiment.classifiers.items()],
         machine_usd_per_hour=experiment.compare.machine_usd_per_hour,
         machine_price_source=experiment.compare.machine_price_source,
         margin=experiment.compare.margin,
@@ -58,14 +58,22 @@ def experiment_of(run: RunFolder) -> Experiment:
     )
 
 
-def _classifier(run: RunFolder, name: str, kind: str) -> ClassifierRun:
+def _classifier(
+    run: RunFolder, name: str, settings: BertSettings | LlmSettings | BaselineSettings
+) -> ClassifierRun:
     timing = run.read(f"classifiers/{name}/timing.json") or {}
     training = run.read(f"classifiers/{name}/model/training.json")
+    facts = timing.get("facts", {})
+    if isinstance(settings, BertSettings):
+        # A hub id as it is; of a folder its name, for where it lies is nobody's business in a report.
+        facts = facts | {
+            "base": Path(settings.base).name if Path(settings.base).is_absolute() else settings.base
+        }
     return ClassifierRun(
         name=name,
-        kind=kind,
+        kind=settings.kind,
         identity=run.read(f"classifiers/{name}/identity.json") or {},
-        facts=timing.get("facts", {}),
+        facts=facts,
         timing=Timing(
             load_s=timing.get("load_s"),
             train_s=training["train_s"] if training else None,

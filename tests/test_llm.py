@@ -141,6 +141,20 @@ def test_the_levels_answered_before_a_failure_are_kept() -> None:
     assert prediction.raw == '{"label": "Action"}\n{"label": "Chess"}'
 
 
+def test_tokens_paid_before_a_call_failed_are_still_counted() -> None:
+    price = Price(input_usd_per_mtok=1.0, output_usd_per_mtok=10.0, source="s", date=date(2026, 11, 1))
+    (prediction,) = answers(
+        lambda call: said("Action") if "Puzzle" in offered(call) else refusal(500, "oops"),
+        taxonomy=TREE,
+        max_retries=0,
+        prices={"m": price},
+    )
+    assert (prediction.path, prediction.failure) == (("Action",), "request_failed")
+    assert prediction.usage is not None
+    assert (prediction.usage.calls, prediction.usage.input_tokens) == (2, 100)
+    assert prediction.cost_usd == pytest.approx((100 * 1.0 + 5 * 10.0) / 1e6)
+
+
 def test_joint_asks_once_for_the_last_label() -> None:
     with chat_server(lambda _: said("Runner")) as server:
         (prediction,) = llm(server.url, TREE, path="joint").classify(["a"])

@@ -1,5 +1,6 @@
 """Prompts: the fixed part first, the text last and fenced, and a template's mistakes named by file and line."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,10 @@ LABELS = (
     Label(name="Action", description="Quick reflexes", aliases=("Arcade",)),
     Label(name="Puzzle", children=(Label(name="Logic", description="Think"), Label(name="Words"))),
 )
-FIRST = Question(options=LABELS, chosen=(), depth=2, mode="stepwise")
+ROOTS = tuple(replace(label, children=()) for label in LABELS)
+FIRST = Question(options=ROOTS, chosen=(), depth=2, mode="stepwise")
 JOINT = Question(options=LABELS, chosen=(), depth=2, mode="joint")
+WHOLE = replace(JOINT, whole_path=True)
 BUILT_IN = sorted(path.stem for path in FOLDER.glob("*.jinja"))
 TEMPLATE = "{% block system %}Labels{% endblock %}{% block user %}{{ text }}{% endblock %}"
 
@@ -31,16 +34,24 @@ def contents(messages: list[Message]) -> str:
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
-@pytest.mark.parametrize("question", [FIRST, JOINT], ids=["stepwise", "joint"])
+@pytest.mark.parametrize(
+    ("question", "labels"),
+    [
+        (FIRST, ["Action", "Puzzle"]),
+        (JOINT, ["Action", "Logic", "Words"]),
+        (WHOLE, ["Action", "Puzzle", "Logic", "Words"]),
+    ],
+    ids=["stepwise", "joint", "whole path"],
+)
 @pytest.mark.parametrize("as_json", [False, True])
 def test_a_built_in_prompt_offers_every_label_before_the_text(
-    name: str, question: Question, as_json: bool
+    name: str, question: Question, labels: list[str], as_json: bool
 ) -> None:
     prompt = load_prompt(name)
     fixed = prompt.fixed(question, [], as_json=as_json)
     assert [message["role"] for message in fixed] == ["system"]
-    for word in ("Action", "Puzzle", "Logic", "Words"):
-        assert word in fixed[0]["content"]
+    for label in labels:
+        assert label in fixed[0]["content"]
     last = prompt.user("Match three gems", question, as_json=as_json)
     assert last["role"] == "user"
     assert "Match three gems" in last["content"]
