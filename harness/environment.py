@@ -9,6 +9,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from classifiers.devices import describe_cpu
+
 PACKAGES = (
     "llm-vs-bert",
     "torch",
@@ -32,22 +34,12 @@ def describe_environment(folder: Path) -> dict[str, Any]:
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "processor": processor(),
+        "processor": describe_cpu(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "memory_gb": _memory_gb(),
         "packages": {name: version for name in PACKAGES if (version := _version(name))},
         "git_revision": _git_revision(folder),
     }
-
-
-def processor() -> str:
-    """Return the processor's name as the machine gives it."""
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 def _version(package: str) -> str | None:
