@@ -117,8 +117,8 @@ def _environment() -> dict[str, str]:
     here = str(Path(__file__).resolve().parent.parent)
     known = os.environ.get("PYTHONPATH")
     # Threads that spin while they wait stop each other where other work takes a core. Measured on 2 cores in
-    # prompt tokens a second, idle and beside other work: by default 255 and 55, with this count 250 and 110.
-    # One that never spins is as good beside other work, but answers 28 instead of 70 tokens a second idle.
+    # prompt tokens a second beside other work: about 55 by default, about 110 with this count. On an idle
+    # machine a few runs showed no difference beyond their noise.
     return (
         {"GOMP_SPINCOUNT": "3000"} | os.environ | {"PYTHONPATH": here + (os.pathsep + known if known else "")}
     )
