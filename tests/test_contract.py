@@ -18,8 +18,10 @@ from classifiers.baseline import BaselineClassifier, fit_baseline
 from classifiers.bert import BertClassifier
 from classifiers.bert_training import train_bert
 from classifiers.contract import Classifier, Example, Prediction
-from classifiers.settings import BaselineSettings, BertSettings
+from classifiers.llm import LlmClassifier
+from classifiers.settings import BaselineSettings, BertSettings, LlmSettings
 from prompts.taxonomy import Taxonomy
+from tests.chat_server import Call, Reply, chat_server
 from tests.tiny_encoders import make_encoder, one_thread
 
 PATHS = [("Play", "Puzzle"), ("Play", "Racing"), ("Work", "Notes"), ("Work", "Mail")]
@@ -77,7 +79,24 @@ def _build_baseline(folder: Path, name: str, settings: BaselineSettings) -> Clas
     return BaselineClassifier(name, TAXONOMY, model)
 
 
-BUILDERS = [build_bert, build_tfidf, build_majority]
+def build_llm(folder: Path, name: str) -> Classifier:
+    settings = LlmSettings(
+        kind="llm",
+        model="loopback",
+        base_url=(folder / "endpoint").read_text(),
+        api_key_env=None,
+        concurrency=3,
+    )
+    return LlmClassifier(name=name, taxonomy=TAXONOMY, settings=settings)
+
+
+def reply(call: Call) -> Reply:
+    """Answer as an LLM that always takes the first label it is offered."""
+    offered = call.body["messages"][0]["content"]
+    return Reply(text=next(label for label in ("Puzzle", "Notes", "Play") if f"- {label}" in offered))
+
+
+BUILDERS = [build_bert, build_tfidf, build_majority, build_llm]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -86,11 +105,18 @@ def on_one_thread() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    with chat_server(reply) as server:
+        yield server.url
+
+
 @pytest.fixture(scope="module", params=BUILDERS, ids=lambda builder: builder.__name__.removeprefix("build_"))
 def build(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, endpoint: str
 ) -> Callable[[], Classifier]:
     folder = tmp_path_factory.mktemp("contract")
+    (folder / "endpoint").write_text(endpoint)
     return lambda: request.param(folder, "one")
 
 
