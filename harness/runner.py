@@ -96,7 +96,8 @@ def _answer_one(
         budget.count(StoredRows(run.predictions(name)))
         budget.check()
         todo = (example for example in session.dataset.test if example.id not in done)
-        for count, (example, prediction) in enumerate(_answers(classifier, todo, timing), len(done) + 1):
+        answers = stack.enter_context(closing(_answers(classifier, todo, timing)))
+        for count, (example, prediction) in enumerate(answers, len(done) + 1):
             writer.append(answer_row(example.id, prediction))
             timing.write_now_and_then()
             update(count, total)
@@ -114,18 +115,20 @@ def _budget(prepared: Prepared) -> Budget:
 
 def _answers(
     classifier: Classifier, examples: Iterable[Example], timing: Timing
-) -> Iterator[tuple[Example, Prediction]]:
+) -> Generator[tuple[Example, Prediction], None, None]:
     """Yield every answer with its example, keeping the clock."""
     examples = iter(examples)
     while shard := list(islice(examples, SHARD)):
         base_s, began = timing.answer_s, time.perf_counter()
-        with closing(_closable(classifier.classify([example.text for example in shard]))) as answers:
-            for prediction in answers:
-                timing.answer_s = base_s + time.perf_counter() - began
-                timing.answered += 1
-                yield shard[prediction.index], prediction
+        try:
+            with closing(_closable(classifier.classify([example.text for example in shard]))) as answers:
+                for prediction in answers:
+                    timing.answer_s = base_s + time.perf_counter() - began
+                    timing.answered += 1
+                    yield shard[prediction.index], prediction
+        finally:
+            timing.facts = dict(classifier.facts)
         timing.answer_s = base_s + time.perf_counter() - began
-        timing.facts = dict(classifier.facts)
 
 
 def _closable(answers: Iterator[Prediction]) -> Generator[Prediction, None, None]:
