@@ -178,8 +178,7 @@ def test_the_two_built_in_experiments_differ_in_language_only() -> None:
     [
         (
             "sample",
-            # That the LLM is tiny the report says by itself, wherever it is used (`problem.small_llm`).
-            ["language model's help", "free of noise", "LLMs beat BERT, or the reverse"],
+            ["language model's help", "free of noise", "LLMs beat BERT, or the reverse", "tiny and weak"],
         ),
         ("sample-zh", ["借助语言模型", "几乎没有噪声", "证明大模型胜过 BERT，或者相反", "又小又弱"]),
     ],
