@@ -7,48 +7,49 @@ Everything that the `openai` client raises is translated here.
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import openai
 import tenacity
 from openai import AsyncOpenAI
 from openai.types.chat import ChatCompletion
 
+from classifiers.attempts import Attempts, Spent, wait_s
+from classifiers.batch import BatchQueue
 from classifiers.chat_errors import (
     Adapt,
     ItemFails,
     TryAgain,
     broken_body,
     classify_status,
+    no_answer,
     out_of_service,
+    retry_after_s,
     unknown_model,
 )
-from classifiers.contract import Failure, Usage
+from classifiers.chat_protocol import LADDER, Answer, Structured, Wanted, constraint, mode_of, read_answer
+from classifiers.pace import Pace
 from classifiers.prices import is_this_machine
+from classifiers.usage import read_usage
+from prompts.errors import ClassifierError
 from prompts.render import Message
 
-# How the endpoint is held to the labels, the strictest first; one that is refused gives way to the next.
-Structured = Literal["grammar", "json_schema", "json_object", "plain"]
-LADDER: tuple[Structured, ...] = ("json_schema", "json_object", "plain")
+PATIENCE_S = 300.0
+"""How long an endpoint may take no call at all because of its limits before the run stops."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
-    """What came of one question.
+class Connection:
+    """An open endpoint: the client, how fast it may be asked, and the batch to put questions into, if any."""
 
-    Attributes:
-        text: what the model said, without its reasoning; "" where it said nothing.
-        failure: why there is no whole text, or None.
-        usage: calls, retries included, and tokens; or None where the endpoint does not count these.
-    """
-
-    text: str
-    failure: Failure | None
-    usage: Usage | None
+    client: AsyncOpenAI
+    pace: Pace
+    batch: BatchQueue | None
 
 
 class ChatEndpoint:
@@ -58,7 +59,10 @@ class ChatEndpoint:
         base_url: with "/v1" where the endpoint has it.
         api_key: or None for an endpoint without keys. It appears in no message.
         api_key_env: the variable the key came from, for messages.
+        logprobs: whether to ask for the log-probabilities of the reply's tokens.
         structured: "grammar" for llama.cpp's own, or None to find out what the endpoint takes.
+        batches: where to write down what was submitted to the Batch API; None asks at once.
+        batch_poll_s: seconds between two looks at a batch.
     """
 
     def __init__(
@@ -73,8 +77,13 @@ class ChatEndpoint:
         timeout_s: float,
         max_retries: int,
         concurrency: int,
+        requests_per_minute: float | None = None,
+        tokens_per_minute: float | None = None,
         seed: int | None = None,
+        logprobs: bool = False,
         structured: Structured | None = None,
+        batches: Path | None = None,
+        batch_poll_s: float = 60.0,
     ) -> None:
         self.base_url = base_url
         self.model = model
@@ -82,18 +91,30 @@ class ChatEndpoint:
         self.structured: Structured = structured or LADDER[0]
         self.calls = 0
         self.retries = 0
+        self.limits_met = 0
         self._api_key = api_key
         self._timeout_s = timeout_s
         self._max_retries = max_retries
         self._concurrency = concurrency
-        self._max_tokens = max_tokens
+        self._requests_per_minute = requests_per_minute
+        self._tokens_per_minute = tokens_per_minute
         self._decoding: dict[str, Any] = {"temperature": temperature, "max_tokens": max_tokens}
         if seed is not None:
             self._decoding["seed"] = seed
+        if logprobs:
+            self._decoding |= {"logprobs": True, "top_logprobs": 20}
         self._answered = False
+        self._batches = batches
+        self._batch_poll_s = batch_poll_s
+
+    @property
+    def address(self) -> str:
+        """Host and path of the endpoint: a gateway may serve another model under each path."""
+        parts = urlsplit(self.base_url)
+        return (parts.netloc + parts.path).rstrip("/")
 
     @asynccontextmanager
-    async def connect(self) -> AsyncIterator[AsyncOpenAI]:
+    async def connect(self) -> AsyncIterator[Connection]:
         """Open the connections; they belong to the running loop."""
         import httpx2
 
@@ -109,80 +130,103 @@ class ChatEndpoint:
             timeout=self._timeout_s,
             http_client=http,
         ) as client:
-            yield client
+            pace = Pace(
+                self._concurrency,
+                requests_per_minute=self._requests_per_minute,
+                tokens_per_minute=self._tokens_per_minute,
+            )
+            batch = BatchQueue(self._batches, self._batch_poll_s) if self._batches else None
+            yield Connection(client=client, pace=pace, batch=batch)
 
     async def ask(
         self,
-        client: AsyncOpenAI,
+        connection: Connection,
         messages: Mapping[bool, Sequence[Message]],
         allowed: Sequence[str],
         *,
+        vote: int = 0,
         trying: bool = False,
         timeout_s: float | None = None,
     ) -> Answer:
         """Ask until there is an answer, or until the attempts are used up.
 
         Args:
-            client: from `connect`.
+            connection: from `connect`.
             messages: the prompt for an answer in plain words (False) and as JSON (True).
             allowed: the answers an endpoint with structured output is held to.
+            vote: which of several answers to the same question; each is sampled with a seed of its own.
             trying: whether this only finds out if the endpoint works: one retry, and no answer is an error.
             timeout_s: for one attempt, instead of the endpoint's own.
 
         Raises:
             ClassifierError: no call can succeed: wrong key, unknown model, a request that is refused as such.
         """
-        calls = 0
+        spent = Spent()
         retries = min(1, self._max_retries) if trying else self._max_retries
+        batch = None if trying else connection.batch
         retrying = tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception_type(TryAgain),
-            stop=tenacity.stop_after_attempt(1 + retries),
-            wait=_wait,
+            stop=Attempts(retries, limits_count=trying or batch is not None),
+            wait=wait_s,
             reraise=True,
         )
+        wanted = Wanted(messages=messages, allowed=allowed, vote=vote)
         try:
             async for attempt in retrying:
                 with attempt:
                     self.retries += attempt.retry_state.attempt_number > 1
                     completion = None
                     while completion is None:
-                        calls += 1
-                        completion = await self._call(client, messages, allowed, timeout_s or self._timeout_s)
-                    return _answer(completion, calls)
+                        completion = await self._call(
+                            connection, wanted, batch, timeout_s or self._timeout_s, spent
+                        )
+                    spent.usages.append(read_usage(completion.usage, calls=0))
+                    answer = read_answer(completion)
+                    if answer.failure == "empty":
+                        raise TryAgain("an empty answer", answer=answer)
+                    return spent.on(answer)
         except TryAgain as exc:
+            if exc.answer is not None:
+                return spent.on(exc.answer)
             if trying:
                 raise out_of_service(self.base_url, exc) from exc
         except ItemFails as exc:
-            return _unanswered(exc.failure, calls)
-        return _unanswered("request_failed", calls)
+            return spent.on(Answer(text="", failure=exc.failure))
+        return spent.on(Answer(text="", failure="request_failed"))
 
     async def _call(
         self,
-        client: AsyncOpenAI,
-        messages: Mapping[bool, Sequence[Message]],
-        allowed: Sequence[str],
+        connection: Connection,
+        wanted: Wanted,
+        batch: BatchQueue | None,
         timeout_s: float,
+        spent: Spent,
     ) -> ChatCompletion | None:
         """Return the completion, or None where a part of the request was refused that is now left out."""
-        self.calls += 1
-        mode = self.structured
-        request: dict[str, Any] = {"model": self.model, "messages": messages[mode.startswith("json")]}
-        request |= self._decoding | _constraint(mode, allowed)
+        request: dict[str, Any] = {}
+
+        def build() -> dict[str, Any]:  # as late as possible: other calls find out what the endpoint takes
+            request.update(self._request(wanted))
+            spent.begin()
+            self.calls += 1
+            return request
+
         try:
-            # The client's own limit is one of silence, not of time.
-            async with asyncio.timeout(timeout_s):
-                completion: ChatCompletion = await client.chat.completions.create(**request)
+            if batch is not None:
+                completion = await batch.complete(connection.client, build())
+            else:
+                completion = await self._at_once(connection, build, wanted.guessed_tokens, timeout_s)
         except openai.NotFoundError as exc:
-            raise unknown_model(self, await _models(client)) from exc
+            raise unknown_model(self, await _models(connection.client)) from exc
         except openai.APIStatusError as exc:
             meaning = classify_status(exc, self, sent=request, answered=self._answered)
             if isinstance(meaning, Adapt):
-                self._adapt(meaning, mode)
+                self._adapt(meaning, request)
                 return None
             # Not "from exc": what the endpoint says may repeat the key.
             raise meaning from None
         except (openai.APIConnectionError, TimeoutError) as exc:
-            raise TryAgain(_why(exc), unreachable=True) from exc
+            raise TryAgain(no_answer(exc), unreachable=True) from exc
         except (openai.OpenAIError, ValueError) as exc:  # a body that is no JSON, or not of a chat
             raise TryAgain("its body cannot be read") from exc
         if broken_body(completion):
@@ -190,58 +234,60 @@ class ChatEndpoint:
         self._answered = True
         return completion
 
+    async def _at_once(
+        self, connection: Connection, build: Callable[[], dict[str, Any]], tokens: int, timeout_s: float
+    ) -> ChatCompletion:
+        pace = connection.pace
+        async with pace.turn(tokens) as turn:
+            try:
+                # The client's own limit is one of silence, not of time.
+                async with asyncio.timeout(timeout_s):
+                    response = await connection.client.chat.completions.with_raw_response.create(**build())
+                    completion: ChatCompletion = response.parse()
+            except openai.RateLimitError as exc:
+                asked_s = retry_after_s(exc.response.headers)
+                self.limits_met += 1
+                pace.limited(turn, asked_s)
+                self._lose_patience(pace, asked_s)
+                raise
+            pace.answered(turn, getattr(getattr(completion, "usage", None), "total_tokens", None))
+            pace.heed(response.headers)
+        return completion
+
+    def _request(self, wanted: Wanted) -> dict[str, Any]:
+        mode = self.structured
+        request = {"model": self.model, "messages": wanted.messages[mode.startswith("json")]}
+        request |= self._decoding | constraint(mode, wanted.allowed)
+        if self._decoding.get("seed") is not None:
+            request["seed"] = self._decoding["seed"] + wanted.vote
+        return request
+
+    def _lose_patience(self, pace: Pace, retry_after_s: float | None) -> None:
+        """Stop where an endpoint will take no call for long: a quota of the day, not of the minute."""
+        longest_s = max(retry_after_s or 0.0, pace.silent_s)
+        if longest_s > PATIENCE_S:
+            said = "asks to come back in" if longest_s == retry_after_s else "has taken no call for"
+            raise ClassifierError(
+                f"{urlsplit(self.base_url).netloc} limits the calls (HTTP 429) and {said} {longest_s:.0f} s; "
+                "wait or raise the account's limits, then go on with --resume"
+            )
+
     def redacted(self, said: str) -> str:
         """Return what the endpoint said in one short line, without the key should it be repeated there."""
         line = " ".join(said.split())[:300]
         return line.replace(self._api_key, "***") if self._api_key else line
 
-    def _adapt(self, refusal: Adapt, mode: Structured) -> None:
+    def _adapt(self, refusal: Adapt, sent: Mapping[str, Any]) -> None:
         """Do without what the endpoint refused, for good; calls in flight may be refused it several times."""
         if refusal.parameter == "max_tokens" and "max_tokens" in self._decoding:
             self._decoding["max_completion_tokens"] = self._decoding.pop("max_tokens")
+        elif refusal.parameter in ("logprobs", "top_logprobs"):
+            self._decoding.pop("logprobs", None)
+            self._decoding.pop("top_logprobs", None)
         elif refusal.parameter in self._decoding:
             del self._decoding[refusal.parameter]
-        elif refusal.parameter == "response_format" and self.structured == mode:
+        elif refusal.parameter == "response_format" and self.structured == (mode := mode_of(sent)):
             self.structured = LADDER[LADDER.index(mode) + 1] if mode in LADDER else LADDER[0]
-
-
-def _constraint(mode: Structured, allowed: Sequence[str]) -> dict[str, Any]:
-    match mode:
-        case "grammar":
-            words = " | ".join(json.dumps(answer, ensure_ascii=False) for answer in allowed)
-            return {"extra_body": {"grammar": f"root ::= {words}"}}
-        case "json_schema":
-            schema = {
-                "type": "object",
-                "properties": {"label": {"type": "string", "enum": list(allowed)}},
-                "required": ["label"],
-                "additionalProperties": False,
-            }
-            form = {"name": "answer", "strict": True, "schema": schema}
-            return {"response_format": {"type": "json_schema", "json_schema": form}}
-        case "json_object":
-            return {"response_format": {"type": "json_object"}}
-        case "plain":
-            return {}
-
-
-def _wait(state: tenacity.RetryCallState) -> float:
-    """Back off at random, and never before the endpoint wants to be asked again."""
-    error = state.outcome.exception() if state.outcome else None
-    asked_s = error.retry_after_s if isinstance(error, TryAgain) else None
-    jitter_s = tenacity.wait_random_exponential(multiplier=0.5, max=20)(state)
-    return jitter_s if asked_s is None else asked_s + min(jitter_s, 1.0)
-
-
-def _unanswered(failure: Failure, calls: int) -> Answer:
-    none = Usage(calls=calls, input_tokens=0, cached_input_tokens=0, output_tokens=0)
-    return Answer(text="", failure=failure, usage=none)
-
-
-def _why(exc: BaseException) -> str:
-    if isinstance(exc, TimeoutError | openai.APITimeoutError):
-        return "no answer in time"
-    return str(exc.__cause__ or exc)
 
 
 async def _models(client: AsyncOpenAI) -> list[str] | None:
@@ -249,32 +295,3 @@ async def _models(client: AsyncOpenAI) -> list[str] | None:
         return [model.id async for model in client.models.list()]
     except (openai.OpenAIError, ValueError, TypeError, AttributeError):  # not every endpoint lists its models
         return None
-
-
-def _answer(completion: ChatCompletion, calls: int) -> Answer:
-    choice = completion.choices[0]
-    text = choice.message.content or ""
-    failure: Failure | None = None
-    if choice.finish_reason == "content_filter" or choice.message.refusal:
-        failure, text = "refused", text or choice.message.refusal or ""
-    elif choice.finish_reason == "length":
-        failure = "truncated"
-    elif not text.strip():
-        failure = "empty"
-    return Answer(text=text, failure=failure, usage=_usage(completion, calls))
-
-
-def _usage(completion: ChatCompletion, calls: int) -> Usage | None:
-    usage = completion.usage
-    if usage is None or usage.prompt_tokens is None or usage.completion_tokens is None:
-        return None
-    details = usage.prompt_tokens_details
-    cached = (details.cached_tokens if details else None) or (usage.model_extra or {}).get(
-        "prompt_cache_hit_tokens"  # DeepSeek's name for it
-    )
-    return Usage(
-        calls=calls,
-        input_tokens=usage.prompt_tokens,
-        cached_input_tokens=min(int(cached or 0), usage.prompt_tokens),
-        output_tokens=usage.completion_tokens,
-    )

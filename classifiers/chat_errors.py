@@ -20,15 +20,37 @@ from prompts.errors import ClassifierError
 
 if TYPE_CHECKING:
     from classifiers.chat import ChatEndpoint
+    from classifiers.chat_protocol import Answer
+
+
+_OPTIONAL = ("temperature", "max_tokens", "seed", "logprobs", "top_logprobs")
 
 
 class TryAgain(Exception):  # noqa: N818  # a signal, not an error the user sees
-    """The call failed in a way that passes: no connection, too many calls, a fault of the server."""
+    """The call failed in a way that passes.
 
-    def __init__(self, why: str, *, retry_after_s: float | None = None, unreachable: bool = False) -> None:
+    Args:
+        why: in a few words.
+        retry_after_s: how long the endpoint wants to be left alone, or None.
+        unreachable: whether there was no answer at all.
+        limited: whether it was one call too many, which says nothing about the text.
+        answer: the empty answer that it gave.
+    """
+
+    def __init__(
+        self,
+        why: str,
+        *,
+        retry_after_s: float | None = None,
+        unreachable: bool = False,
+        limited: bool = False,
+        answer: Answer | None = None,
+    ) -> None:
         super().__init__(why)
         self.retry_after_s = retry_after_s
         self.unreachable = unreachable
+        self.limited = limited
+        self.answer = answer
 
 
 class Adapt(Exception):  # noqa: N818
@@ -69,14 +91,16 @@ def classify_status(
             f"{host} refuses to answer because the account has no credit left (HTTP {status}): top it up"
         )
     if status in (408, 409, 429) or status >= 500:
-        return TryAgain(f"HTTP {status}", retry_after_s=retry_after_s(exc.response.headers))
+        wait_s = retry_after_s(exc.response.headers)
+        return TryAgain(f"HTTP {status}", retry_after_s=wait_s, limited=status == 429)
     if "context_length" in code or "exceed_context_size" in code:
         return ItemFails("request_failed")
     if "content_filter" in code or "content_policy" in code:
         return ItemFails("refused")
     if not answered and status in (400, 422):
-        if exc.param in ("temperature", "max_tokens", "seed") and exc.param in sent:
-            return Adapt(exc.param)
+        for name in _OPTIONAL:
+            if name in sent and (exc.param == name or (exc.param is None and name in exc.message)):
+                return Adapt(name)
         if "response_format" in sent or "extra_body" in sent:
             return Adapt("response_format")
     if answered:
@@ -113,6 +137,13 @@ def out_of_service(base_url: str, exc: TryAgain) -> ClassifierError:
     return ClassifierError(f"{base_url} does not answer ({exc}): try again later")
 
 
+def no_answer(exc: BaseException) -> str:
+    """Return in a few words why there was no answer at all."""
+    if isinstance(exc, TimeoutError | openai.APITimeoutError):
+        return "no answer in time"
+    return str(exc.__cause__ or exc)
+
+
 def broken_body(completion: object) -> bool:
     """Tell whether a body under HTTP 200 is not that of a chat; the client checks nothing of it."""
     choices = getattr(completion, "choices", None)
@@ -131,4 +162,4 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
             seconds = parsedate_to_datetime(said).timestamp() - time.time()
         except ValueError:
             return None
-    return min(max(seconds, 0.0), 120.0) if math.isfinite(seconds) else None
+    return max(seconds, 0.0) if math.isfinite(seconds) else None

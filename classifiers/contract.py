@@ -42,12 +42,17 @@ class Usage:
         input_tokens: prompt tokens, the cached ones included.
         cached_input_tokens: prompt tokens served from the provider's cache.
         output_tokens: generated tokens, reasoning included.
+        cache_write_tokens: prompt tokens written to the provider's cache, where these are counted apart; none
+            is among the cached ones.
+        reasoning_tokens: the reasoning within `output_tokens`, for display.
     """
 
     calls: int
     input_tokens: int
     cached_input_tokens: int
     output_tokens: int
+    cache_write_tokens: int = 0
+    reasoning_tokens: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

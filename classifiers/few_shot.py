@@ -1,4 +1,4 @@
-"""Few-shot examples: which training examples a prompt shows.
+"""Few-shot examples: which training examples a prompt shows, by a fixed choice spread over the labels.
 
 In: the training examples and the taxonomy. Out: for every question that can be asked, its examples. Equal
 training sets, in any order, and an equal seed give equal examples.
@@ -6,15 +6,67 @@ training sets, in any order, and an equal seed give equal examples.
 
 from __future__ import annotations
 
+import hashlib
 import random
 import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import chain, islice, zip_longest
+from typing import Protocol
 
-from classifiers.contract import Example
+from classifiers.contract import Example, Scalar
 from prompts.render import PathMode
 from prompts.taxonomy import Path, Taxonomy
+
+
+class Examples(Protocol):
+    """Which training examples a question shows: some for every text, then some for the text it is about.
+
+    Attributes:
+        identity: everything about them that can change an answer.
+    """
+
+    @property
+    def identity(self) -> Mapping[str, Scalar]: ...
+
+    def fixed(self, path: Path) -> Sequence[Example]:
+        """Return what the question below `path` shows for every text."""
+        ...
+
+    def look_up(self, texts: Iterable[str]) -> None:
+        """Compute together what these texts need, in place of earlier ones."""
+        ...
+
+    def near(self, path: Path, text: str) -> Sequence[Example]:
+        """Return what the question below `path` shows for a text, best one of those of `look_up`."""
+        ...
+
+
+@dataclass(frozen=True)
+class FixedExamples:
+    """The same examples for every text: the `chosen` ones of each question."""
+
+    chosen: Mapping[Path, Sequence[Example]] = field(default_factory=dict)
+
+    @property
+    def identity(self) -> Mapping[str, Scalar]:
+        shown = [example for path in sorted(self.chosen) for example in self.chosen[path]]
+        known = "".join(f"{e.id}\0{e.text}\0{e.gold}\0" for e in shown)
+        return {
+            "example_ids": " ".join(dict.fromkeys(e.id for e in shown)),
+            "examples_sha256": hashlib.sha256(known.encode()).hexdigest() if shown else None,
+        }
+
+    def fixed(self, path: Path) -> Sequence[Example]:
+        return self.chosen.get(path, ())
+
+    def look_up(self, texts: Iterable[str]) -> None:
+        """Do nothing: no text has examples of its own."""
+
+    def near(self, path: Path, text: str) -> Sequence[Example]:
+        del path, text
+        return ()
 
 
 def choose_examples(

@@ -8,34 +8,27 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import sys
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import urlsplit
-
-from openai import AsyncOpenAI
 
 from classifiers.background import stream
-from classifiers.chat import Answer, ChatEndpoint
-from classifiers.contract import Example, Failure, Prediction, Scalar, Usage
+from classifiers.chat import ChatEndpoint, Connection
+from classifiers.chat_protocol import Answer
+from classifiers.contract import Prediction, Scalar
+from classifiers.few_shot import Examples, FixedExamples
 from classifiers.local_server import START_TIMEOUT_S, LocalServer
 from classifiers.prices import PriceSource, price_of
+from classifiers.questions import Asked, Descent, Questions
 from classifiers.settings import LlmSettings, Price
-from prompts.read_reply import ReplyReader
-from prompts.render import Message, Prompt, Question, Shot, load_prompt
+from classifiers.token_scores import CONTENT_FREE, Scores, calibrated, spread
+from classifiers.usage import add_usages
+from classifiers.votes import Count, count
+from prompts.errors import ClassifierError
+from prompts.render import Message, load_prompt
 from prompts.taxonomy import Path as LabelPath
 from prompts.taxonomy import Taxonomy
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Asked:
-    """A question with all that does not depend on the text; `fixed` by whether the answer is to be JSON."""
-
-    question: Question
-    answers: tuple[str, ...]
-    reader: ReplyReader
-    fixed: Mapping[bool, tuple[Message, ...]]
 
 
 class LlmClassifier:
@@ -47,10 +40,12 @@ class LlmClassifier:
         settings: as in the experiment.
         seed: sent to the endpoint where the temperature is above 0.
         api_key: the key itself, or None; it is kept out of the identity and of every message.
-        examples: from `few_shot.choose_examples`: the examples of each question.
+        examples: the training examples that its prompts show; None for none.
         prompt_folder: what a prompt's path is relative to.
         prices: the experiment's own prices, by model.
         local: the server to ask instead of the settings' endpoint.
+        weights_sha256: of the file of a local model that is not served, to know its identity; else None.
+        batches: where a batch mode writes down what it submitted; None asks at once, whatever the mode.
 
     Raises:
         PromptError: the prompt template has to be mended.
@@ -64,19 +59,28 @@ class LlmClassifier:
         settings: LlmSettings,
         seed: int = 0,
         api_key: str | None = None,
-        examples: Mapping[LabelPath, Sequence[Example]] | None = None,
+        examples: Examples | None = None,
         prompt_folder: Path | None = None,
         prices: Mapping[str, Price] | None = None,
         local: LocalServer | None = None,
+        weights_sha256: str | None = None,
+        batches: Path | None = None,
     ) -> None:
         self.name = name
         self.taxonomy = taxonomy
         self._settings = settings
         self._seed = seed if settings.temperature > 0 else None
-        self._examples = dict(examples or {})
+        self._examples = examples or FixedExamples()
         self._local = local
-        self._prompt: Prompt = load_prompt(settings.prompt, prompt_folder)
-        self._asked: dict[LabelPath, _Asked] = {}
+        self._weights_sha256 = local.sha256 if local else weights_sha256
+        self._questions = Questions(
+            taxonomy,
+            load_prompt(settings.prompt, prompt_folder),
+            examples=self._examples,
+            joint=settings.path == "joint",
+        )
+        self._biases: dict[LabelPath, asyncio.Future[list[Answer]]] = {}
+        self._deadline: float | None = None
         model = local.model if local else settings.model
         base_url = local.url if local else settings.base_url
         self.price: PriceSource = price_of(model, base_url, prices or {})
@@ -90,34 +94,42 @@ class LlmClassifier:
             timeout_s=settings.timeout_s,
             max_retries=settings.max_retries,
             concurrency=settings.concurrency,
+            requests_per_minute=settings.requests_per_minute,
+            tokens_per_minute=settings.tokens_per_minute,
             seed=self._seed,
+            logprobs=settings.logprobs,
             structured="grammar" if local else None,
+            batches=batches if settings.mode == "batch" else None,
+            batch_poll_s=settings.batch_poll_s,
         )
-        # A last label that stands in two places does not settle the path.
-        self._whole_path = len({path[-1] for path in taxonomy.leaves}) < len(taxonomy.leaves)
-        self._ask_about(())  # so that a broken template is found before the first call
+        self._workers = settings.concurrency
+        self._price_share = 1.0
+        if batches is not None and settings.mode == "batch":
+            self._workers = sys.maxsize  # all at once, so that they go together
+            self._price_share = settings.batch_price_share
+        self._questions.about(())  # so that a broken template is found before the first call
 
     @property
     def identity(self) -> Mapping[str, Scalar]:
         """Everything that can change an answer, and no secret."""
         settings = self._settings
-        shown = [e for path in sorted(self._examples) for e in self._examples[path]]
-        known = "".join(f"{e.id}\0{e.text}\0{e.gold}\0" for e in shown)
         identity: dict[str, Scalar] = {
             "kind": "llm",
-            "model": settings.model if self._local else self._endpoint.model,
-            "endpoint": "local" if self._local else urlsplit(self._endpoint.base_url).netloc,
-            "weights_sha256": self._local.sha256 if self._local else None,
+            "model": settings.model,
+            "endpoint": "local" if self._weights_sha256 else self._endpoint.address,
+            "weights_sha256": self._weights_sha256,
             "path": settings.path,
             "prompt_sha256": hashlib.sha256(
-                (self._prompt.sha256 + self.taxonomy.sha256).encode()
+                (self._questions.prompt.sha256 + self.taxonomy.sha256).encode()
             ).hexdigest(),
-            "example_ids": " ".join(dict.fromkeys(e.id for e in shown)),
-            "examples_sha256": hashlib.sha256(known.encode()).hexdigest() if shown else None,
+            **self._examples.identity,
             "temperature": settings.temperature,
             "max_tokens": settings.max_tokens,
-            "structured": "grammar" if self._local else "auto",
+            "structured": "grammar" if self._weights_sha256 else "auto",
             "seed": self._seed,
+            "logprobs": settings.logprobs,
+            "calibrate": settings.calibrate,
+            "votes": settings.votes,
         }
         return identity
 
@@ -127,8 +139,10 @@ class LlmClassifier:
         return {
             "concurrency": self._settings.concurrency,
             "structured_output": self._endpoint.structured,
+            "examples_by": self._settings.examples_by if self._settings.examples else None,
             "calls": self._endpoint.calls,
             "retries": self._endpoint.retries,
+            "limits_met": self._endpoint.limits_met,
             "threads": self._local.threads if self._local else None,
             "price_source": self.price.source,
         }
@@ -142,10 +156,10 @@ class LlmClassifier:
         calls = self._settings.concurrency if self._local else 1
 
         async def first_calls() -> None:
-            asked = self._ask_about(())
-            async with self._endpoint.connect() as client:
+            asked = self._questions.about(())
+            async with self._endpoint.connect() as connection:
                 texts = (f"{number}" for number in range(calls))
-                await asyncio.gather(*(self._ask(client, asked, text, first=True) for text in texts))
+                await asyncio.gather(*(self._ask(connection, asked, text, first=True) for text in texts))
 
         asyncio.run(first_calls())
 
@@ -153,116 +167,120 @@ class LlmClassifier:
         """Yield one prediction per text as its answer arrives; closing the iterator cancels the rest.
 
         Raises:
-            ClassifierError: the endpoint refuses the key, the model or every request.
+            ClassifierError: the endpoint refuses the key, the model or every request, or time is up.
         """
+        if self._deadline is None and self._settings.deadline_s is not None:
+            self._deadline = time.monotonic() + self._settings.deadline_s
+        self._examples.look_up(texts)
 
         async def answer_all(emit: Callable[[Prediction], Coroutine[None, None, None]]) -> None:
             todo = enumerate(texts)  # shared, so that there are never more tasks than calls at once
 
-            async def work(client: AsyncOpenAI) -> None:
+            async def work(connection: Connection) -> None:
                 for index, text in todo:
-                    await emit(await self._answer(client, index, text))
+                    await emit(await self._answer(connection, index, text))
 
-            async with self._endpoint.connect() as client:
+            left_s = None if self._deadline is None else self._deadline - time.monotonic()
+            async with self._endpoint.connect() as connection:
                 try:
-                    async with asyncio.TaskGroup() as group:
-                        for _ in range(min(self._settings.concurrency, len(texts))):
-                            group.create_task(work(client))
+                    async with asyncio.timeout(left_s), asyncio.TaskGroup() as group:
+                        for _ in range(min(self._workers, len(texts))):
+                            group.create_task(work(connection))
+                except TimeoutError:
+                    raise ClassifierError(
+                        f"stopped after deadline_s = {self._settings.deadline_s:g}; every answer so far "
+                        "is kept, go on with --resume"
+                    ) from None
                 except BaseExceptionGroup as errors:
                     raise errors.exceptions[0] from None
 
         return stream(answer_all)
 
-    async def _answer(self, client: AsyncOpenAI, index: int, text: str) -> Prediction:
-        start = time.perf_counter()
-        path: LabelPath = ()
-        failure: Failure | None = None
-        said: list[str] = []
-        answers: list[Answer] = []
-        while failure is None and len(path) < self.taxonomy.depth:
-            asked = self._ask_about(path)
-            if len(asked.answers) == 1:  # nothing to choose from
-                path = self._path_of(asked, asked.answers[0], path)
-                continue
-            answer = await self._ask(client, asked, text)
-            answers.append(answer)
-            if answer.text:
-                said.append(answer.text)
-            if answer.failure:
-                failure = answer.failure
-            else:
-                reading = asked.reader.read(answer.text)
-                path, failure = (*path, *reading.path), reading.failure
-        usage = _total(answers)
+    def plan(self, texts: Sequence[str], paths: Sequence[LabelPath]) -> Iterator[list[Message]]:
+        """Yield the calls that would take each text down to a whole path, its answer as the last message.
+
+        Nothing is sent: this is for whoever wants to know beforehand what the calls will take.
+        """
+        self._examples.look_up(texts)
+        as_json = self._endpoint.structured.startswith("json")
+        for text, path in zip(texts, paths, strict=True):
+            yield from self._questions.dialogue(text, path, as_json=as_json)
+
+    async def _answer(self, connection: Connection, index: int, text: str) -> Prediction:
+        descents = [await self._descend(connection, text, vote) for vote in range(self._settings.votes)]
+        answers = [answer for descent in descents for answer in descent.answers]
+        usage = add_usages([answer.usage for answer in answers])
+        said = [answer.text for answer in answers if answer.text]
+        result: Descent | Count = descents[0]
+        if len(descents) > 1:
+            result = count([(one.path, one.failure) for one in descents], self.taxonomy)
         return Prediction(
             index=index,
-            path=path,
-            failure=failure,
-            latency_s=time.perf_counter() - start,
+            path=result.path,
+            failure=result.failure,
+            scores=result.scores,
+            latency_s=sum(answer.latency_s for answer in answers),
             usage=usage,
-            # Calls that all failed report no tokens; what they cost is unknown, not 0.
-            cost_usd=self.price.cost_usd(usage) if usage and usage.input_tokens else None,
+            cost_usd=self.price.cost_of_calls([a.usage for a in answers], share=self._price_share),
             raw="\n".join(said) if said else None,
         )
 
-    async def _ask(self, client: AsyncOpenAI, asked: _Asked, text: str, *, first: bool = False) -> Answer:
-        messages = {
-            as_json: [*fixed, self._prompt.user(text, asked.question, as_json=as_json)]
-            for as_json, fixed in asked.fixed.items()
-        }
+    async def _descend(self, connection: Connection, text: str, vote: int) -> Descent:
+        """Ask from the root down to a whole path, or to the first question without an answer."""
+        path: LabelPath = ()
+        answers: list[Answer] = []
+        scores: Scores | None = ({},) * self.taxonomy.depth if self._settings.logprobs else None
+        while len(path) < self.taxonomy.depth:
+            asked = self._questions.about(path)
+            if len(asked.answers) == 1:  # nothing to choose from
+                above, path = path, asked.paths[0]
+                scores = spread(scores, self.taxonomy, above, {path: 1.0})
+                continue
+            answer = await self._ask(connection, asked, text, vote=vote)
+            answers.append(answer)
+            if answer.failure:
+                return Descent(path=path, failure=answer.failure, answers=answers)
+            reading = asked.reader.read(answer.text)
+            if reading.failure:
+                return Descent(path=(*path, *reading.path), failure=reading.failure, answers=answers)
+            above, path = path, (*path, *reading.path)
+            chances = asked.chances(answer, path) if scores is not None else None
+            if chances is not None and self._settings.calibrate:
+                bias, more = await self._bias(connection, above)
+                answers += more
+                chances = calibrated(chances, bias)
+                path = max(chances, key=chances.__getitem__)
+            scores = spread(scores, self.taxonomy, above, chances)
+        return Descent(path=path, failure=None, answers=answers, scores=scores)
+
+    async def _bias(
+        self, connection: Connection, path: LabelPath
+    ) -> tuple[list[dict[LabelPath, float]], list[Answer]]:
+        """Ask what the model answers to texts that say nothing, once for each question.
+
+        Returns:
+            The chances it gives, and the answers where they were asked now: the text that needs them first
+            pays for them.
+        """
+        asked, first = self._questions.about(path), path not in self._biases
+        if first:
+            questions = [self._ask(connection, asked, text) for text in CONTENT_FREE]
+            self._biases[path] = asyncio.ensure_future(asyncio.gather(*questions))
+        answers = await self._biases[path]
+        readings = [(answer, asked.reader.read(answer.text)) for answer in answers if not answer.failure]
+        bias = [
+            chances
+            for answer, reading in readings
+            if not reading.failure and (chances := asked.chances(answer, (*path, *reading.path)))
+        ]
+        return bias, list(answers) if first else []
+
+    async def _ask(
+        self, connection: Connection, asked: Asked, text: str, *, vote: int = 0, first: bool = False
+    ) -> Answer:
+        messages = self._questions.messages(asked, text)
         # A local server computes the fixed part of the prompt anew in every slot, which may take a minute.
         timeout_s = max(self._settings.timeout_s, START_TIMEOUT_S) if first and self._local else None
-        return await self._endpoint.ask(client, messages, asked.answers, trying=first, timeout_s=timeout_s)
-
-    def _ask_about(self, path: LabelPath) -> _Asked:
-        if path not in self._asked:
-            self._asked[path] = self._joint() if self._settings.path == "joint" else self._stepwise(path)
-        return self._asked[path]
-
-    def _stepwise(self, path: LabelPath) -> _Asked:
-        options = tuple(replace(label, children=()) for label in self.taxonomy.children(path))
-        question = Question(options=options, chosen=path, depth=self.taxonomy.depth, mode="stepwise")
-        shots = [Shot(text=e.text, answer=e.gold[len(path)]) for e in self._examples.get(path, ())]
-        reader = ReplyReader.for_labels(options, above=path)
-        return self._fixed(question, tuple(label.name for label in options), reader, shots)
-
-    def _joint(self) -> _Asked:
-        question = Question(
-            options=self.taxonomy.roots,
-            chosen=(),
-            depth=self.taxonomy.depth,
-            mode="joint",
-            whole_path=self._whole_path,
+        return await self._endpoint.ask(
+            connection, messages, asked.answers, vote=vote, trying=first, timeout_s=timeout_s
         )
-        shots = [Shot(text=e.text, answer=self._said(e.gold)) for e in self._examples.get((), ())]
-        answers = tuple(self._said(path) for path in self.taxonomy.leaves)
-        return self._fixed(question, answers, ReplyReader.for_paths(self.taxonomy), shots)
-
-    def _fixed(
-        self, question: Question, answers: tuple[str, ...], reader: ReplyReader, shots: Sequence[Shot]
-    ) -> _Asked:
-        fixed = {
-            as_json: tuple(self._prompt.fixed(question, shots, as_json=as_json)) for as_json in (False, True)
-        }
-        return _Asked(question=question, answers=answers, reader=reader, fixed=fixed)
-
-    def _said(self, path: LabelPath) -> str:
-        """Return how a joint answer names a path: by its last label, which takes a third of the tokens."""
-        return " > ".join(path) if self._whole_path else path[-1]
-
-    def _path_of(self, asked: _Asked, answer: str, above: LabelPath) -> LabelPath:
-        return (*above, *asked.reader.read(answer).path)
-
-
-def _total(answers: Sequence[Answer]) -> Usage | None:
-    """Add up the usage of a text's calls; None as soon as one is not counted."""
-    counted = [answer.usage for answer in answers]
-    if not counted or None in counted:
-        return None
-    usages = [usage for usage in counted if usage is not None]
-    return Usage(
-        calls=sum(usage.calls for usage in usages),
-        input_tokens=sum(usage.input_tokens for usage in usages),
-        cached_input_tokens=sum(usage.cached_input_tokens for usage in usages),
-        output_tokens=sum(usage.output_tokens for usage in usages),
-    )

@@ -67,7 +67,7 @@ def serve(
         raise ClassifierError(
             f'serving {gguf.name} needs xllamacpp, which is not installed: pip install "llm-vs-bert[local]"'
         )
-    sha256 = _checked_sha256(gguf)
+    sha256 = checked_sha256(gguf)
     threads = threads or _usable_cores()
     settings = {
         "gguf": str(gguf),
@@ -97,7 +97,12 @@ def serve(
             _end(process)
 
 
-def _checked_sha256(gguf: Path) -> str:
+def checked_sha256(gguf: Path) -> str:
+    """Return the sha256 of a GGUF file.
+
+    Raises:
+        ClassifierError: it cannot be read, or is no GGUF file.
+    """
     try:
         with gguf.open("rb") as file:
             if file.read(4) != b"GGUF":

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 
 class Settings(BaseModel):
@@ -52,13 +52,30 @@ class LlmSettings(Settings):
     prompt: str = Field("zero_shot", description="a template in prompts/templates, or the path of your own")
     path: Literal["stepwise", "joint"] = "stepwise"
     examples: Annotated[int, Field(ge=0)] = Field(0, description="training examples shown in the prompt")
+    examples_by: Literal["label", "tfidf", "encoder"] = Field(
+        "label", description="a fixed choice spread over the labels, or the nearest to each text"
+    )
+    examples_base: str = Field(
+        "local:all-minilm-l6-v2", description="the encoder of examples_by = 'encoder': hub id or folder"
+    )
     temperature: Annotated[float, Field(ge=0)] = 0.0
     max_tokens: Annotated[int, Field(ge=1)] = 64
     context_tokens: Annotated[int, Field(ge=128)] = Field(
         4096, description="of a local model: prompt and answer of one call together"
     )
+    logprobs: bool = Field(False, description="ask for log-probabilities, which give scores")
+    calibrate: bool = Field(False, description="divide out the answers to texts that say nothing")
+    votes: Annotated[int, Field(ge=1)] = Field(1, description="answers asked for each text")
+    mode: Literal["live", "batch"] = Field("live", description="batch: the provider's Batch API")
+    batch_price_share: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.5, description="of the price, what a batch costs"
+    )
+    batch_poll_s: Annotated[float, Field(gt=0)] = 60.0
     concurrency: Annotated[int, Field(ge=1)] = 32
+    requests_per_minute: Annotated[float, Field(gt=0)] | None = None
+    tokens_per_minute: Annotated[float, Field(gt=0)] | None = None
     timeout_s: Annotated[float, Field(gt=0)] = 60.0
+    deadline_s: Annotated[float, Field(gt=0)] | None = None
     max_retries: Annotated[int, Field(ge=0)] = 5
     max_cost_usd: Annotated[float, Field(gt=0)] | None = None
 
@@ -66,6 +83,34 @@ class LlmSettings(Settings):
     def learns(self) -> bool:
         """Whether it needs training examples."""
         return self.examples > 0
+
+    @field_validator("examples_by")
+    @classmethod
+    def _there_are_examples(cls, examples_by: str, known: ValidationInfo) -> str:
+        if examples_by != "label" and known.data.get("examples") == 0:
+            raise ValueError("no examples are shown; set examples = 8, say, or leave examples_by out")
+        return examples_by
+
+    @field_validator("examples_base")
+    @classmethod
+    def _there_is_an_encoder(cls, examples_base: str, known: ValidationInfo) -> str:
+        # A resolved experiment names the default also where it is not used.
+        unused = known.data.get("examples_by", "encoder") != "encoder"
+        if unused and examples_base != cls.model_fields["examples_base"].default:
+            raise ValueError("no encoder is used; set examples_by = 'encoder', or leave examples_base out")
+        return examples_base
+
+    @model_validator(mode="after")
+    def _scores_fit_together(self) -> LlmSettings:
+        if self.votes > 1 and self.temperature == 0:
+            raise ValueError(f"votes = {self.votes} would all be the same: set temperature above 0, say 0.7")
+        if self.votes > 1 and self.logprobs:
+            raise ValueError("votes and logprobs both give scores: choose one")
+        if self.mode == "batch" and self.model.startswith("local:"):
+            raise ValueError("a local model has no Batch API: leave mode out")
+        if self.calibrate and not self.logprobs:
+            raise ValueError("calibrate needs log-probabilities: set logprobs = true")
+        return self
 
 
 class BaselineSettings(Settings):
@@ -90,6 +135,7 @@ class Price(Settings):
 
     input_usd_per_mtok: Annotated[float, Field(ge=0)]
     cached_input_usd_per_mtok: Annotated[float, Field(ge=0)] | None = None
+    cache_write_usd_per_mtok: Annotated[float, Field(ge=0)] | None = None
     output_usd_per_mtok: Annotated[float, Field(ge=0)]
     source: str
     date: datetime.date

@@ -121,6 +121,36 @@ def load_model(folder: Path, labels: Sequence[str] | None = None, **config: Any)
         ) from exc
 
 
+def load_encoder(folder: Path) -> PreTrainedModel:
+    """Return the model in float32 without any head on the CPU.
+
+    Raises:
+        ClassifierError: the weights cannot be read, do not fit the config, or are not all there.
+    """
+    import torch
+    from safetensors import SafetensorError
+    from transformers import AutoModel
+
+    try:
+        with quiet():
+            model, loaded = AutoModel.from_pretrained(
+                folder,
+                dtype=torch.float32,
+                use_safetensors=True,
+                trust_remote_code=False,
+                output_loading_info=True,
+            )
+    except (OSError, ValueError, RuntimeError, SafetensorError) as exc:
+        reason = str(exc).strip().partition("\n")[0]
+        raise ClassifierError(
+            f"the model in {folder} cannot be loaded ({reason}); download it again"
+        ) from exc
+    # What is missing would be random; a pooler is not used.
+    if missing := sorted(name for name in loaded["missing_keys"] if "pooler" not in name):
+        raise ClassifierError(f"the model in {folder} has no weights for {missing[0]!r}; download it again")
+    return model
+
+
 @dataclass(frozen=True, kw_only=True)
 class Lengths:
     """How long a text may be.

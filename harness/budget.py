@@ -22,6 +22,11 @@ class Budget:
         self._spent_usd = 0.0
         self._dearest_usd = 0.0
 
+    @property
+    def spent_usd(self) -> float:
+        """What the answers counted so far have cost, those without a price left out."""
+        return self._spent_usd
+
     def count(self, rows: Iterable[dict[str, Any]]) -> None:
         """Count the paid answers of a file, those taken over from an earlier run left out."""
         for row in rows:

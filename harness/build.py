@@ -5,7 +5,6 @@ The only place that knows how each kind is made; everything else uses the contra
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,12 +14,14 @@ from typing import TYPE_CHECKING
 
 from classifiers.contract import Classifier, Scalar, Training
 from classifiers.settings import BaselineSettings, BertSettings, LlmSettings
+from harness.api_key import find_api_key
 from harness.dataset import Dataset
 from harness.experiment_file import ExperimentFile, beside
 from prompts.errors import ClassifierError, ConfigError
 from prompts.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
+    from classifiers.few_shot import Examples
     from classifiers.llm import LlmClassifier
     from harness.session import Session
 
@@ -49,8 +50,17 @@ class Prepared:
     llm: Callable[..., LlmClassifier] | None = None
 
 
-def prepare(name: str, settings: AnySettings, file: ExperimentFile, dataset: Dataset) -> Prepared:
+def prepare(
+    name: str, settings: AnySettings, file: ExperimentFile, dataset: Dataset, *, calls: bool = True
+) -> Prepared:
     """Find out whether a classifier can work, fetching what it needs; nothing is written into a run.
+
+    Args:
+        name: as in the experiment.
+        settings: as in the experiment.
+        file: the experiment.
+        dataset: its data.
+        calls: False when no endpoint is to be asked; then none has to be there, and no key either.
 
     Raises:
         HarnessError: it cannot; the message says why and what to do.
@@ -79,11 +89,12 @@ def prepare(name: str, settings: AnySettings, file: ExperimentFile, dataset: Dat
             }
             return Prepared(name=name, settings=settings, training_identity=identity)
         case LlmSettings():
-            return _prepare_llm(name, settings, file, dataset)
+            return _prepare_llm(name, settings, file, dataset, calls=calls)
 
 
-def _prepare_llm(name: str, settings: LlmSettings, file: ExperimentFile, dataset: Dataset) -> Prepared:
-    from classifiers.few_shot import choose_examples
+def _prepare_llm(
+    name: str, settings: LlmSettings, file: ExperimentFile, dataset: Dataset, *, calls: bool
+) -> Prepared:
     from classifiers.llm import LlmClassifier
 
     experiment = file.experiment
@@ -93,19 +104,15 @@ def _prepare_llm(name: str, settings: LlmSettings, file: ExperimentFile, dataset
         taxonomy=dataset.taxonomy,
         settings=settings,
         seed=experiment.seed,
-        examples=choose_examples(
-            dataset.train,
-            dataset.taxonomy,
-            count=settings.examples,
-            mode=settings.path,
-            seed=experiment.seed,
-        ),
+        examples=_examples(settings, file, dataset),
         prompt_folder=file.folder,
         prices=experiment.prices,
     )
     if settings.model.startswith(LOCAL):
         return Prepared(name=name, settings=settings, gguf=_gguf(settings.model, file.folder), llm=make)
-    make = partial(make, api_key=_api_key(name, settings))
+    if not calls:
+        return Prepared(name=name, settings=settings, llm=make)
+    make = partial(make, api_key=find_api_key(name, settings, file))
     classifier = make()
     if settings.max_cost_usd is not None and not classifier.price.known:
         raise ConfigError(
@@ -116,6 +123,24 @@ def _prepare_llm(name: str, settings: LlmSettings, file: ExperimentFile, dataset
     return Prepared(name=name, settings=settings, llm=make)
 
 
+def _examples(settings: LlmSettings, file: ExperimentFile, dataset: Dataset) -> Examples:
+    from classifiers.few_shot import FixedExamples, choose_examples
+
+    train, taxonomy, count = dataset.train, dataset.taxonomy, settings.examples
+    if settings.examples_by == "label":
+        seed = file.experiment.seed
+        return FixedExamples(choose_examples(train, taxonomy, count=count, mode=settings.path, seed=seed))
+
+    from classifiers.encoders import resolve
+    from classifiers.nearest_examples import NearestExamples
+    from classifiers.text_vectors import EncoderVectors, TextVectors, TfidfVectors
+
+    vectors: TextVectors = TfidfVectors()
+    if settings.examples_by == "encoder":
+        vectors = EncoderVectors(resolve(beside(file.folder, settings.examples_base)))
+    return NearestExamples(train, taxonomy, count=count, vectors=vectors)
+
+
 def _gguf(model: str, folder: Path) -> Path:
     from classifiers.local_models import fetch
 
@@ -123,18 +148,21 @@ def _gguf(model: str, folder: Path) -> Path:
     return Path(beside(folder, named)) if named.endswith(".gguf") else fetch(named)
 
 
-def _api_key(name: str, settings: LlmSettings) -> str | None:
-    from classifiers.prices import is_this_machine
+def identity_before_start(prepared: Prepared) -> Mapping[str, Scalar] | None:
+    """Return what the identity of a classifier will be, without starting or asking anything.
 
-    if settings.api_key_env is None:
+    None for one that is known by its trained weights, as these come only with the training.
+
+    Raises:
+        HarnessError: the prompt or the file of a local model has to be mended.
+    """
+    if prepared.llm is None:
         return None
-    key = os.environ.get(settings.api_key_env)
-    if not key and not is_this_machine(settings.base_url):
-        raise ClassifierError(
-            f"{name}: the environment variable {settings.api_key_env} is not set; "
-            "put the key of the endpoint into it, or set api_key_env to the one that holds it"
-        )
-    return key
+    if prepared.gguf is None:
+        return prepared.llm().identity
+    from classifiers.local_server import checked_sha256
+
+    return prepared.llm(weights_sha256=checked_sha256(prepared.gguf)).identity
 
 
 def train(
@@ -219,7 +247,7 @@ def open_classifier(prepared: Prepared, session: Session, folder: Path) -> Itera
         return
     assert prepared.llm is not None
     if prepared.gguf is None:
-        yield prepared.llm(local=None)
+        yield prepared.llm(local=None, batches=folder.with_name("batches.jsonl"))
         return
     from classifiers.local_server import serve
 

@@ -67,11 +67,24 @@ def compare(
     resume: Annotated[
         Path | None, typer.Option("--resume", metavar="RUN", help="Finish an interrupted run.")
     ] = None,
+    explain_reuse: Annotated[
+        bool,
+        typer.Option(
+            "--explain-reuse",
+            help="Only say which answers and weights of earlier runs would be taken over, and why not the "
+            "others: nothing is asked, trained or written.",
+        ),
+    ] = False,
 ) -> None:
     """Train what needs training, let every classifier answer the test set, write the report."""
     from harness import experiment_file, run_folder, runner, session
 
     console = _console()
+    if explain_reuse:
+        if fresh or resume is not None:
+            _refuse("--explain-reuse is about a new run that may take over; leave --fresh and --resume out")
+        _explain_reuse(experiment, runs, limit, console)
+        raise typer.Exit(DONE)
     if resume is None:
         file = experiment_file.read(experiment_file.find(experiment))
         checked = session.check(file, limit=limit, console=console)
@@ -204,6 +217,14 @@ def _sigterm_is_ctrl_c() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _explain_reuse(experiment: str | None, runs: Path, limit: int | None, console: Console) -> None:
+    from harness import experiment_file, session
+    from harness.explain_view import show
+
+    file = experiment_file.read(experiment_file.find(experiment))
+    show(session.check(file, limit=limit, console=console, calls=False), runs, console)
 
 
 def _report(run: RunFolder, console: Console) -> None:

@@ -50,6 +50,9 @@ class Experiment(Settings):
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
     seed: int = 1999
+    env_file: str | None = Field(
+        None, description="a file of NAME=value lines for the keys the environment lacks"
+    )
     data: DataSettings
     classifiers: Annotated[dict[str, ClassifierSettings], Field(min_length=1)]
     prices: dict[str, Price] = Field(default_factory=dict)

@@ -38,6 +38,12 @@ class ExperimentFile:
     folder: Path
     source: Path
 
+    @property
+    def env_file(self) -> Path | None:
+        """The file that the experiment names for its keys."""
+        named = self.experiment.env_file
+        return None if named is None else self.folder / Path(named).expanduser()
+
 
 def find(argument: str | None) -> Path:
     """Return the file of an experiment: a path, a built-in name, or the default.
@@ -89,13 +95,15 @@ def read(path: Path) -> ExperimentFile:
 def resolved(file: ExperimentFile) -> dict[str, Any]:
     """Return the experiment as TOML takes it, every default filled in and every path absolute."""
     out = file.experiment.model_dump(mode="python", exclude_none=True)
+    if "env_file" in out:
+        out["env_file"] = str(file.env_file)
     data = out["data"]
     for key in ("train", "dev", "test", "labels"):
         value = data.get(key)
         if isinstance(value, str) and not value.startswith("hf:"):
             data[key] = str(file.folder / value)
     for classifier in out["classifiers"].values():
-        for key in ("base", "prompt"):
+        for key in ("base", "prompt", "examples_base"):
             if key in classifier:
                 classifier[key] = beside(file.folder, classifier[key])
         if classifier.get("model", "").startswith("local:"):
@@ -157,7 +165,11 @@ def _explain(exc: ValidationError, path: Path) -> str:
         fields = tables.get(loc[0], Experiment) if len(loc) > 1 else Experiment
     where = ".".join(loc)
     if first["type"] == "extra_forbidden":
-        message = f"unknown key {where!r}{_did_you_mean(loc[-1], fields.model_fields)}"
+        lacking = [
+            str(e["loc"][-1]) for e in rest if e["type"] == "missing" and e["loc"][:-1] == first["loc"][:-1]
+        ]
+        wanted = difflib.get_close_matches(loc[-1], lacking) or fields.model_fields
+        message = f"unknown key {where!r}{_did_you_mean(loc[-1], wanted)}"
     elif first["type"] in ("union_tag_invalid", "union_tag_not_found"):
         kind = first["input"].get("kind") if isinstance(first["input"], dict) else None
         named = f"unknown kind {kind!r}" if kind is not None else "has no kind"
@@ -165,9 +177,11 @@ def _explain(exc: ValidationError, path: Path) -> str:
     elif first["type"] == "missing":
         message = f"{where!r} is missing"
     else:
-        message = f"{where} = {first['input']!r}: {first['msg'].removeprefix('Value error, ')}"
-        if not where:
-            message = first["msg"].removeprefix("Value error, ")
+        reason = first["msg"].removeprefix("Value error, ")
+        if isinstance(first["input"], dict):  # of settings that do not go together
+            message = f"[{where}] {reason}" if where else reason
+        else:
+            message = f"{where} = {first['input']!r}: {reason}"
     more = f" (and {len(rest)} more)" if rest else ""
     return f"{path}: {message}{more}"
 

@@ -40,20 +40,22 @@ def runs(root: Path) -> list[RunFolder]:
     return [RunFolder(path) for path in sorted(found, reverse=True)]
 
 
-def same_identity(root: Path, current: RunFolder, identity: Mapping[str, Any]) -> Iterator[Earlier]:
-    """Yield the classifiers of other runs that answer exactly like this one, the newest first."""
+def same_identity(root: Path, current: RunFolder | None, identity: Mapping[str, Any]) -> Iterator[Earlier]:
+    """Yield the classifiers of all runs but `current` that answer exactly like this one, the newest first."""
     yield from _matching(root, current, "identity.json", identity)
 
 
-def same_training(root: Path, current: RunFolder, identity: Mapping[str, Any]) -> Earlier | None:
-    """Return a classifier of another run whose weights were trained in exactly this way."""
-    return next(_matching(root, current, f"model/{TRAINING_IDENTITY}", identity), None)
+def same_training(root: Path, current: RunFolder | None, identity: Mapping[str, Any]) -> Iterator[Earlier]:
+    """Yield the classifiers of all runs but `current` that were trained in exactly this way, newest first."""
+    yield from _matching(root, current, f"model/{TRAINING_IDENTITY}", identity)
 
 
-def _matching(root: Path, current: RunFolder, file: str, identity: Mapping[str, Any]) -> Iterator[Earlier]:
+def _matching(
+    root: Path, current: RunFolder | None, file: str, identity: Mapping[str, Any]
+) -> Iterator[Earlier]:
     wanted = json.loads(json.dumps(identity))
     for run in runs(root):
-        if run.path.resolve() == current.path.resolve():
+        if current is not None and run.path.resolve() == current.path.resolve():
             continue
         for path in sorted(run.path.glob(f"classifiers/*/{file}")):
             try:

@@ -7,23 +7,28 @@ a full disk, an endpoint that goes away), `harness compare --resume RUN` goes on
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from classifiers.contract import Classifier, Example, Prediction
+from classifiers.contract import Classifier, Example, Prediction, Scalar
 from classifiers.settings import LlmSettings
 from harness import reuse
 from harness.answer_file import AnswerWriter, StoredRows, answer_row, answer_writer
 from harness.budget import Budget
 from harness.build import Prepared, open_classifier, train
+from harness.estimate import estimate, in_words
 from harness.progress import progress, say
 from harness.run_folder import RunFolder
 from harness.session import Session
 from harness.timing import Timing
 from prompts.errors import ClassifierError, ConfigError
+
+if TYPE_CHECKING:
+    from classifiers.llm import LlmClassifier
 
 SHARD = 10_000  # texts handed to a classifier at once, so that memory stays flat on a million
 
@@ -38,7 +43,7 @@ def answer_all(session: Session, run: RunFolder, *, fresh: bool, console: Consol
         console: where progress is told.
 
     Returns:
-        The names of the classifiers that could not finish; the others are complete.
+        The names of the classifiers that could not finish, or some of whose requests failed on every attempt.
     """
     failed = []
     for prepared in session.prepared:
@@ -47,6 +52,14 @@ def answer_all(session: Session, run: RunFolder, *, fresh: bool, console: Consol
             train_one(prepared, session, run, fresh=fresh, console=console)
             _answer_one(prepared, session, run, timing, fresh=fresh, console=console)
             timing.error = None
+            if failures := _failed_requests(run, prepared.name):
+                say(
+                    console,
+                    f"{prepared.name}: {failures} texts have no answer, as their requests failed on every "
+                    f"attempt; to ask them again: harness compare --resume {run.path}",
+                    "bold red",
+                )
+                failed.append(prepared.name)
         except ClassifierError as exc:
             say(console, f"{prepared.name}: {exc}", "bold red")
             timing.error = str(exc)
@@ -62,7 +75,7 @@ def train_one(prepared: Prepared, session: Session, run: RunFolder, *, fresh: bo
     folder = run.model(prepared.name)
     if identity is None or (folder / reuse.TRAINING_IDENTITY).exists():
         return
-    earlier = None if fresh else reuse.same_training(run.path.parent, run, identity)
+    earlier = None if fresh else next(reuse.same_training(run.path.parent, run, identity), None)
     if earlier:
         reuse.take_weights(earlier, folder)
         say(console, f"{prepared.name}: trained weights taken from run {earlier.run.name}")
@@ -91,10 +104,13 @@ def _answer_one(
         if len(done) >= total:
             return
         timing.load_s = load_s
-        update = stack.enter_context(progress(console, f"{name}: answering", "items"))
         budget = _budget(prepared)
         budget.count(StoredRows(run.predictions(name)))
         budget.check()
+        if (llm := _llm(classifier, prepared)) is not None:
+            _keep_price(run, name, llm.price.record())
+            say(console, _what_it_takes(llm, prepared, session, done, budget))
+        update = stack.enter_context(progress(console, f"{name}: answering", "items"))
         todo = (example for example in session.dataset.test if example.id not in done)
         answers = stack.enter_context(closing(_answers(classifier, todo, timing)))
         for count, (example, prediction) in enumerate(answers, len(done) + 1):
@@ -106,11 +122,49 @@ def _answer_one(
     say(console, f"{name}: {timing.answered} answers in {timing.answer_s:.1f} s")
 
 
+def _failed_requests(run: RunFolder, name: str) -> int:
+    failed: set[str] = set()  # the last line of an id counts
+    for row in StoredRows(run.predictions(name)):
+        (failed.add if row["failure"] == "request_failed" else failed.discard)(row["id"])
+    return len(failed)
+
+
 def _budget(prepared: Prepared) -> Budget:
     settings = prepared.settings
     if isinstance(settings, LlmSettings):
         return Budget(settings.max_cost_usd, settings.concurrency)
     return Budget(None, 0)
+
+
+def _llm(classifier: Classifier, prepared: Prepared) -> LlmClassifier | None:
+    """Return the classifier where it makes calls that may have to be paid."""
+    if prepared.llm is None:
+        return None
+    from classifiers.llm import LlmClassifier
+
+    assert isinstance(classifier, LlmClassifier)
+    return classifier
+
+
+def _what_it_takes(
+    llm: LlmClassifier, prepared: Prepared, session: Session, done: set[str], budget: Budget
+) -> str:
+    """Return a line on the calls to come."""
+    settings, test = prepared.settings, session.dataset.test
+    assert isinstance(settings, LlmSettings)
+    todo, count = (example for example in test if example.id not in done), len(test) - len(done)
+    expected = estimate(llm, todo, count, votes=settings.votes, seed=session.experiment.seed)
+    return in_words(
+        llm.name, expected, llm.price, spent_usd=budget.spent_usd, limit_usd=settings.max_cost_usd
+    )
+
+
+def _keep_price(run: RunFolder, name: str, price: Mapping[str, Scalar]) -> None:
+    """Keep the prices in force beside those of earlier attempts: a run that is resumed may meet others."""
+    file = f"classifiers/{name}/price.json"
+    kept = run.read(file) or []
+    if kept[-1:] != [price]:
+        run.write(file, [*kept, price])
 
 
 def _answers(

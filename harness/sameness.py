@@ -11,12 +11,15 @@ import operator
 import re
 import unicodedata
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING
 from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
-from datasketch import MinHash, MinHashLSH
+
+if TYPE_CHECKING:
+    from datasketch import MinHash, MinHashLSH
 
 # Texts count as nearly the same from this Jaccard similarity of their pairs of neighbouring words: one word
 # replaced in a text of 20 or more.
@@ -87,8 +90,18 @@ class TextIndex:
     def __init__(self) -> None:
         self._exact: dict[int, int] = {}
         self._shingles: dict[int, Shingles] = {}
-        self._near = MinHashLSH(num_perm=_BANDS * _ROWS, params=(_BANDS, _ROWS))
-        self._blank = MinHash(num_perm=_BANDS * _ROWS, hashfunc=operator.index)
+
+    @cached_property
+    def _near(self) -> MinHashLSH:
+        from datasketch import MinHashLSH  # slow to import, and not needed where there is only a test set
+
+        return MinHashLSH(num_perm=_BANDS * _ROWS, params=(_BANDS, _ROWS))
+
+    @cached_property
+    def _blank(self) -> MinHash:
+        from datasketch import MinHash
+
+        return MinHash(num_perm=_BANDS * _ROWS, hashfunc=operator.index)
 
     def add(self, key: int, text_words: list[str]) -> None:
         """Add a text; of the same text only the first key is kept."""

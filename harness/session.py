@@ -41,7 +41,14 @@ class Session:
         return self.file.experiment
 
 
-def check(file: ExperimentFile, *, limit: int | None, console: Console, answering: bool = True) -> Session:
+def check(
+    file: ExperimentFile,
+    *,
+    limit: int | None,
+    console: Console,
+    answering: bool = True,
+    calls: bool = True,
+) -> Session:
     """Read the data and make sure that every classifier can work, before anything is written or trained.
 
     Args:
@@ -49,6 +56,7 @@ def check(file: ExperimentFile, *, limit: int | None, console: Console, answerin
         limit: how many test examples to keep, or None for all.
         console: where progress is told.
         answering: False when only the training is wanted, so that endpoints need not be there.
+        calls: False when every classifier is wanted, but no endpoint is to be asked and no key needed.
 
     Raises:
         HarnessError: in one line, what the user has to mend.
@@ -66,7 +74,7 @@ def check(file: ExperimentFile, *, limit: int | None, console: Console, answerin
             "or set allow_leakage = true under [compare] and the report will say so"
         )
     prepared = tuple(
-        prepare(name, settings, file, dataset)
+        prepare(name, settings, file, dataset, calls=calls)
         for name, settings in experiment.classifiers.items()
         if answering or settings.kind != "llm"
     )

@@ -9,7 +9,6 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,11 +20,15 @@ from jinja2.meta import find_undeclared_variables
 from jinja2.sandbox import SandboxedEnvironment
 
 from prompts.errors import PromptError
+from prompts.fence import harmless
 from prompts.taxonomy import Label
 from prompts.taxonomy import Path as LabelPath
 
 FOLDER = Path(__file__).parent / "templates"
 BLOCKS = ("system", "user")
+FORM = 2
+"""The version of everything but the template that shapes a prompt: the layout of messages, and `harmless`."""
+
 VARIABLES = ("text", "options", "chosen", "depth", "mode", "whole_path", "as_json")
 
 PathMode = Literal["stepwise", "joint"]
@@ -79,8 +82,8 @@ class Prompt:
 
     @property
     def sha256(self) -> str:
-        """A hash of the template's source."""
-        return hashlib.sha256(self.source.encode()).hexdigest()
+        """A hash of all that shapes a prompt: the template's source, and how this module renders it."""
+        return hashlib.sha256(f"{FORM}\0{self.source}".encode()).hexdigest()
 
     def fixed(self, question: Question, shots: Sequence[Shot], *, as_json: bool) -> list[Message]:
         """Render what is the same for every text: the system message and the examples.
@@ -88,9 +91,16 @@ class Prompt:
         Raises:
             PromptError: the template fails, with file and line.
         """
-        messages: list[Message] = [
-            {"role": "system", "content": self._block("system", "", question, as_json)}
-        ]
+        system: Message = {"role": "system", "content": self._block("system", "", question, as_json)}
+        return [system, *self.turns(question, shots, as_json=as_json)]
+
+    def turns(self, question: Question, shots: Sequence[Shot], *, as_json: bool) -> list[Message]:
+        """Render examples: for each a text, asked about like any other, and its answer.
+
+        Raises:
+            PromptError: the template fails, with file and line.
+        """
+        messages: list[Message] = []
         for shot in shots:
             answer = json.dumps({"label": shot.answer}, ensure_ascii=False) if as_json else shot.answer
             messages.append(self.user(shot.text, question, as_json=as_json))
@@ -160,15 +170,6 @@ def load_prompt(name: str, folder: Path | None = None) -> Prompt:
         ) from exc
     _check(shown, source)
     return Prompt(shown, source)
-
-
-def harmless(text: str) -> str:
-    """Take from a text what could close its fence or pass for a chat turn: every "<", wide forms too.
-
-    Fences and the turn marks of the common chat formats (`<|im_end|>`, `</s>`) all begin with it, and servers
-    read such marks inside a message as if they were their own.
-    """
-    return re.sub(r"[<＜﹤]", "‹", text)
 
 
 _ENVIRONMENT = SandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True)

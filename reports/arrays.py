@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 from array import array
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from classifiers.contract import Failure, Scalar
+from classifiers.contract import Failure, Scalar, Usage
 from prompts.errors import DatasetError
 from prompts.taxonomy import Path, Taxonomy
 from reports.answers import ClassifierRun, RunData
@@ -74,7 +74,8 @@ class ClassifierAnswers:
         reused: (rows,) whether the answer was taken over from an earlier run.
         latency_s: (rows,) NaN where there is no row.
         cost_usd: (rows,) NaN where the price is unknown.
-        tokens: input, cached input, output tokens and calls over all rows, or None where nothing was counted.
+        superseded_usd: paid for failures that were asked again; what had no price is not in it.
+        tokens: calls and tokens, those of superseded failures included, or None where nothing was counted.
     """
 
     labels: Integers
@@ -82,6 +83,7 @@ class ClassifierAnswers:
     reused: Flags
     latency_s: Floats
     cost_usd: Floats
+    superseded_usd: float
     tokens: Mapping[str, int] | None
 
     @property
@@ -143,33 +145,37 @@ def read_answers(run: RunData, classifier: ClassifierRun, test: TestSet) -> Clas
     reused = np.zeros(rows, dtype=np.bool_)
     latency_s = np.full(rows, np.nan)
     cost_usd = np.full(rows, np.nan)
-    tokens = np.zeros((rows, 4), dtype=np.int64)
+    superseded_usd = 0.0
+    tokens = dict.fromkeys(_USAGE, 0)
     counted = False
     for prediction in classifier.predictions:
         row = test.row_of.get(prediction["id"])
         if row is None:
             continue
+        if not np.isnan(cost_usd[row]):
+            superseded_usd += float(cost_usd[row])
         codes, status[row] = _answer(nodes, tuple(prediction["path"]), prediction["failure"])
         labels[row] = codes
         reused[row] = bool(prediction.get("reused"))
         latency_s[row] = prediction["latency_s"]
         cost = prediction["cost_usd"]
         cost_usd[row] = np.nan if cost is None else cost
-        usage = prediction["usage"]
-        counted |= usage is not None
-        tokens[row] = [usage[key] for key in _USAGE] if usage else 0
-    sums = dict(zip(_USAGE, (int(n) for n in tokens.sum(axis=0)), strict=True))
+        if usage := prediction["usage"]:
+            counted = True
+            for key in _USAGE:
+                tokens[key] += usage.get(key, 0)  # rows of earlier versions lack the later keys
     return ClassifierAnswers(
         labels=labels,
         status=status,
         reused=reused,
         latency_s=latency_s,
         cost_usd=cost_usd,
-        tokens=sums if counted else None,
+        superseded_usd=superseded_usd,
+        tokens=tokens if counted else None,
     )
 
 
-_USAGE = ("calls", "input_tokens", "cached_input_tokens", "output_tokens")
+_USAGE = tuple(field.name for field in fields(Usage))
 
 
 def _answer(nodes: Nodes, path: Path, failure: str | None) -> tuple[tuple[int, ...], int]:

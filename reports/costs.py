@@ -50,12 +50,15 @@ def describe_cost(
 ) -> dict[str, Any]:
     """Return the `cost` object: what these answers cost in US dollars.
 
-    Paid tokens are summed up from the answers, also those taken over from an earlier run. What ran on this
-    machine costs its share of an hour; where some of the answers were taken over, they are counted at the
-    speed of the live ones.
+    Paid tokens are summed up from the answers, also those taken over from an earlier run, and from failures
+    that were asked again. What ran on this machine costs its share of an hour; where some of the answers were
+    taken over, they are counted at the speed of the live ones.
     """
     asked = int(answers.asked.sum())
     known = answers.cost_usd[answers.asked & ~np.isnan(answers.cost_usd)]
+    live = answers.cost_usd[answers.asked & ~answers.reused & ~np.isnan(answers.cost_usd)]
+    spent_usd = float(live.sum()) + answers.superseded_usd
+    priced_usd = float(known.sum()) + answers.superseded_usd
     on_this_machine = len(known) == 0 and runs_here(classifier)
     timing = classifier.timing
     unpriced = 0 if on_this_machine else asked - len(known)
@@ -63,7 +66,7 @@ def describe_cost(
     if on_this_machine and machine_usd_per_hour is not None and timing.answered:
         total_usd = machine_usd_per_hour / HOUR_S * timing.answer_s / timing.answered * asked
     elif not on_this_machine and asked and not unpriced:
-        total_usd = float(known.sum())
+        total_usd = priced_usd
     train_s = timing.train_s
     if machine_usd_per_hour is not None and train_s is not None:
         training_usd: float | None = machine_usd_per_hour / HOUR_S * train_s
@@ -76,7 +79,9 @@ def describe_cost(
         "per_1000_usd": figure(total_usd / asked * 1000 if total_usd is not None else None),
         "training_usd": figure(training_usd),
         "unpriced_answers": unpriced,
-        "priced_usd": figure(float(known.sum()) if len(known) else None),
+        "priced_usd": figure(priced_usd if len(known) else None),
+        "spent_usd": figure(spent_usd if len(known) and not unpriced else None),
+        "superseded_usd": figure(answers.superseded_usd if len(known) else None),
         "tokens": dict(answers.tokens) if answers.tokens is not None else None,
         "machine_usd_per_hour": machine_usd_per_hour,
         "price_source": (machine_price_source if on_this_machine else classifier.facts.get("price_source")),

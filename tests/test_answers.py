@@ -67,10 +67,11 @@ def test_the_same_name_below_two_parents_is_two_labels():
     assert (read_answers(data, one, read_set).labels == read_set.gold).tolist() == [[False] * 2, [True] * 2]
 
 
-def test_tokens_are_summed_over_the_rows_that_count():
+def test_tokens_are_summed_over_every_row_as_each_was_paid_for():
     usage = {"calls": 1, "input_tokens": 10, "cached_input_tokens": 2, "output_tokens": 3}
+    usage |= {"cache_write_tokens": 4, "reasoning_tokens": 1}
     rows = [row("app-0000", PATHS[0], usage=usage), row("app-0000", PATHS[0], usage=usage | {"calls": 2})]
-    assert read(rows).tokens == usage | {"calls": 2}
+    assert read(rows).tokens == {name: 2 * count for name, count in usage.items()} | {"calls": 3}
     assert read([row("app-0000", PATHS[0])]).tokens is None
 
 

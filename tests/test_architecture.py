@@ -19,7 +19,7 @@ LINES_AT_MOST = 300
 HELP_AT_MOST_S = 0.5
 HEAVY = (
     *("torch", "transformers", "openai", "pandas", "sklearn", "scipy", "numpy"),
-    *("statsmodels", "datasets", "datasketch", "genai_prices", "xllamacpp"),
+    *("statsmodels", "datasets", "datasketch", "genai_prices", "xllamacpp", "dotenv"),
 )
 
 

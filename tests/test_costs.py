@@ -77,6 +77,51 @@ def test_an_endpoint_without_a_price_is_unknown_and_not_free():
     assert (cost["known"], cost["total_usd"], cost["unpriced_answers"]) == (False, None, 4)
 
 
+def test_a_failure_that_was_asked_again_stays_in_the_cost():
+    failed = [one | {"failure": "request_failed", "path": [], "cost_usd": 0.005} for one in LIVE[:2]]
+    rows = failed + [one | {"cost_usd": 0.002} for one in LIVE]
+    cost = cost_of(classifier("llm", rows, kind="llm"))
+    assert (cost["known"], cost["unpriced_answers"]) == (True, 0)
+    assert cost["total_usd"] == cost["priced_usd"] == cost["spent_usd"] == pytest.approx(0.018)
+    assert cost["superseded_usd"] == pytest.approx(0.010)
+    assert cost["per_1000_usd"] == pytest.approx(4.5)
+
+
+def test_a_failure_without_a_price_that_was_asked_again_leaves_the_cost_known():
+    failed = [one | {"failure": "request_failed", "path": []} for one in LIVE[:2]]
+    cost = cost_of(classifier("llm", failed + [one | {"cost_usd": 0.002} for one in LIVE], kind="llm"))
+    assert (cost["known"], cost["superseded_usd"]) == (True, 0.0)
+    assert cost["total_usd"] == pytest.approx(0.008)
+
+
+def test_what_was_taken_over_is_in_the_total_and_not_in_what_the_run_spent():
+    rows = [one | {"cost_usd": 0.002, "reused": True} for one in LIVE[:3]] + [LIVE[3] | {"cost_usd": 0.004}]
+    cost = cost_of(classifier("llm", rows, kind="llm"))
+    assert (cost["total_usd"], cost["spent_usd"]) == (pytest.approx(0.010), pytest.approx(0.004))
+
+
+def test_what_was_spent_is_unknown_where_a_price_is():
+    rows = [one | {"cost_usd": 0.002} for one in LIVE[:3]] + LIVE[3:]
+    assert cost_of(classifier("llm", rows, kind="llm"))["spent_usd"] is None
+    nothing_priced = cost_of(classifier("llm", LIVE, kind="llm"))
+    assert (nothing_priced["spent_usd"], nothing_priced["superseded_usd"]) == (None, None)
+
+
+def test_tokens_are_those_of_every_row_and_rows_of_earlier_versions_lack_some():
+    old = {"calls": 1, "input_tokens": 100, "cached_input_tokens": 40, "output_tokens": 5}
+    new = old | {"cache_write_tokens": 30, "reasoning_tokens": 3}
+    failed = LIVE[0] | {"failure": "request_failed", "path": [], "usage": new}
+    rows = [failed, LIVE[0] | {"usage": old}, LIVE[1] | {"usage": new}, *LIVE[2:]]
+    assert cost_of(classifier("llm", rows, kind="llm"))["tokens"] == {
+        "calls": 3,
+        "input_tokens": 300,
+        "cached_input_tokens": 120,
+        "output_tokens": 15,
+        "cache_write_tokens": 60,
+        "reasoning_tokens": 6,
+    }
+
+
 def test_a_free_endpoint_costs_zero_and_that_is_known():
     cost = cost_of(classifier("llm", [one | {"cost_usd": 0.0} for one in LIVE], kind="llm"))
     assert (cost["known"], cost["total_usd"]) == (True, 0.0)

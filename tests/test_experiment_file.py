@@ -45,6 +45,8 @@ def write(tmp_path: Path, text: str) -> Path:
         ('kind = "baseline"', 'kind = "baselin"', "[classifiers.tfidf] unknown kind 'baselin'; did you mean 'baseline'?"),
         ('kind = "baseline"', "", "[classifiers.tfidf] has no kind; known are bert, llm, baseline"),
         ('model = "gpt-4o-mini"', 'modle = "x"', "unknown key 'classifiers.gpt.modle'; did you mean 'model'? (and 1 more)"),
+        ('kind = "llm"', 'kind = "llm"\nvotes = 5', "[classifiers.gpt] votes = 5 would all be the same: set temperature above 0"),
+        ('kind = "llm"', 'kind = "llm"\ncalibrate = true', "[classifiers.gpt] calibrate needs log-probabilities"),
         ("[data]", "[data]\ntrian = 'x'", "unknown key 'data.trian'; did you mean 'train'?"),
         ("[compare]", "[compare]\nmargins = 1", "unknown key 'compare.margins'; did you mean 'margin'?"),
         ("output_usd_per_mtok", "out_usd_per_mtok", "unknown key 'prices.gpt-4o-mini.out_usd_per_mtok'; did you mean 'output_usd_per_mtok'? (and 1 more)"),

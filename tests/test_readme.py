@@ -75,6 +75,7 @@ def test_every_experiment_shown_is_valid() -> None:
         (BaselineSettings, '**`kind = "baseline"`**'),
         (DataSettings, "`[data]` takes these keys:"),
         (CompareSettings, "`[compare]`:"),
+        (Price, '`[prices."model"]`'),
     ],
 )
 def test_a_table_of_settings_names_every_setting_with_its_default(
@@ -88,8 +89,14 @@ def test_a_table_of_settings_names_every_setting_with_its_default(
     assert settings_table(README.split(after, 1)[1]) == expected
 
 
-def test_every_key_of_a_price_is_named() -> None:
-    assert [name for name in Price.model_fields if f"`{name}`" not in section("### Data")] == []
+def test_the_keys_above_the_tables_are_named_with_their_default() -> None:
+    tables = {"data", "classifiers", "prices", "compare"}
+    expected = {
+        name: "required" if field.is_required() else as_toml(field.default)
+        for name, field in Experiment.model_fields.items()
+        if name not in tables
+    }
+    assert settings_table(README.split("Above the tables stand:", 1)[1]) == expected
 
 
 def test_the_commands_and_the_options_of_compare_are_those_of_the_command_line() -> None:
