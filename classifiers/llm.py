@@ -47,6 +47,11 @@ class LlmClassifier:
         weights_sha256: of the file of a local model that is not served, to know its identity; else None.
         batches: where a batch mode writes down what it submitted; None asks at once, whatever the mode.
 
+    Attributes:
+        price: what tokens cost at the endpoint.
+        price_share: of that price, what is charged.
+        submits_at_once: whether all questions go into a batch, to be paid for together.
+
     Raises:
         PromptError: the prompt template has to be mended.
     """
@@ -102,11 +107,9 @@ class LlmClassifier:
             batches=batches if settings.mode == "batch" else None,
             batch_poll_s=settings.batch_poll_s,
         )
-        self._workers = settings.concurrency
-        self._price_share = 1.0
-        if batches is not None and settings.mode == "batch":
-            self._workers = sys.maxsize  # all at once, so that they go together
-            self._price_share = settings.batch_price_share
+        self.submits_at_once = batches is not None and settings.mode == "batch"
+        self.price_share = settings.batch_price_share if self.submits_at_once else 1.0
+        self._workers = sys.maxsize if self.submits_at_once else settings.concurrency
         self._questions.about(())  # so that a broken template is found before the first call
 
     @property
@@ -221,7 +224,7 @@ class LlmClassifier:
             scores=result.scores,
             latency_s=sum(answer.latency_s for answer in answers),
             usage=usage,
-            cost_usd=self.price.cost_of_calls([a.usage for a in answers], share=self._price_share),
+            cost_usd=self.price.cost_of_calls([a.usage for a in answers], share=self.price_share),
             raw="\n".join(said) if said else None,
         )
 

@@ -13,10 +13,11 @@ class Budget:
 
     Args:
         limit_usd: the most that may be spent, or None for no limit.
-        in_flight: how many answers can be under way, and so be paid for, at once.
+        in_flight: how many answers can be under way, and so be paid for, at once; None where all are paid for
+            together, before the first comes.
     """
 
-    def __init__(self, limit_usd: float | None, in_flight: int) -> None:
+    def __init__(self, limit_usd: float | None, in_flight: int | None) -> None:
         self._limit_usd = limit_usd
         self._in_flight = in_flight
         self._spent_usd = 0.0
@@ -44,10 +45,25 @@ class Budget:
         Raises:
             ClassifierError: with what was spent and how to go on.
         """
-        if self._limit_usd is None:
+        if self._limit_usd is None or self._in_flight is None:
             return
         if self._spent_usd + self._in_flight * self._dearest_usd > self._limit_usd:
             raise ClassifierError(
                 f"stopped at {self._spent_usd:.4f} USD: the {self._in_flight} answers under way could pass "
                 f"max_cost_usd = {self._limit_usd}; raise it in the run's experiment.toml, then --resume"
+            )
+
+    def check_whole(self, expected_usd: float | None) -> None:
+        """Stop before answers that are all paid for together, where they could pass the limit.
+
+        Raises:
+            ClassifierError: the estimate, half as much again as a margin, is above what is left.
+        """
+        if self._limit_usd is None or expected_usd is None:
+            return
+        if self._spent_usd + 1.5 * expected_usd > self._limit_usd:
+            raise ClassifierError(
+                f"nothing was submitted: the batch would cost about {expected_usd:.4f} USD, which with a "
+                f"margin of half as much again passes max_cost_usd = {self._limit_usd}; raise it in the "
+                "run's experiment.toml, then --resume"
             )

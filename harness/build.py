@@ -23,6 +23,7 @@ from prompts.taxonomy import Taxonomy
 if TYPE_CHECKING:
     from classifiers.few_shot import Examples
     from classifiers.llm import LlmClassifier
+    from harness.run_folder import RunFolder
     from harness.session import Session
 
 LOCAL = "local:"
@@ -234,7 +235,7 @@ def open_trained(name: str, settings: AnySettings, taxonomy: Taxonomy, folder: P
 
 
 @contextmanager
-def open_classifier(prepared: Prepared, session: Session, folder: Path) -> Iterator[Classifier]:
+def open_classifier(prepared: Prepared, session: Session, run: RunFolder) -> Iterator[Classifier]:
     """Open a classifier, ready to answer; what it started (a local server) ends with the context.
 
     Raises:
@@ -242,12 +243,12 @@ def open_classifier(prepared: Prepared, session: Session, folder: Path) -> Itera
     """
     settings, taxonomy = prepared.settings, session.dataset.taxonomy
     if not isinstance(settings, LlmSettings):
-        with open_trained(prepared.name, settings, taxonomy, folder) as classifier:
+        with open_trained(prepared.name, settings, taxonomy, run.model(prepared.name)) as classifier:
             yield classifier
         return
     assert prepared.llm is not None
     if prepared.gguf is None:
-        yield prepared.llm(local=None, batches=folder.with_name("batches.jsonl"))
+        yield prepared.llm(local=None, batches=run.batches(prepared.name))
         return
     from classifiers.local_server import serve
 

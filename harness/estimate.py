@@ -66,12 +66,13 @@ def estimate(
     used = [_usage(call) for call in classifier.plan([example.text for example in sample], paths)]
     costs = [classifier.price.cost_usd(usage) for usage in used]
     times = votes * count / len(sample) if sample else 0.0
+    charged = times * classifier.price_share
     known = [cost for cost in costs if cost is not None]
     return Estimate(
         calls=times * len(used),
         input_tokens=times * sum(usage.input_tokens for usage in used),
         output_tokens=times * sum(usage.output_tokens for usage in used),
-        cost_usd=times * sum(known) if classifier.price.known and len(known) == len(costs) else None,
+        cost_usd=charged * sum(known) if classifier.price.known and len(known) == len(costs) else None,
     )
 
 

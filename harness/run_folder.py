@@ -53,6 +53,10 @@ class RunFolder:
         """Return the answers of one classifier, one JSON object a line; the last line of an id counts."""
         return self.classifier(name) / "predictions.jsonl"
 
+    def batches(self, name: str) -> Path:
+        """Return the file that says what one classifier submitted to a Batch API."""
+        return self.classifier(name) / "batches.jsonl"
+
     def model(self, name: str) -> Path:
         """Return the folder of one classifier's trained weights."""
         return self.classifier(name) / "model"

@@ -20,7 +20,7 @@ from harness import reuse
 from harness.answer_file import AnswerWriter, StoredRows, answer_row, answer_writer
 from harness.budget import Budget
 from harness.build import Prepared, open_classifier, train
-from harness.estimate import estimate, in_words
+from harness.estimate import Estimate, estimate, in_words
 from harness.progress import progress, say
 from harness.run_folder import RunFolder
 from harness.session import Session
@@ -92,7 +92,7 @@ def _answer_one(
     name, total = prepared.name, len(session.dataset.test)
     with ExitStack() as stack:
         began = time.perf_counter()
-        classifier = stack.enter_context(open_classifier(prepared, session, run.model(name)))
+        classifier = stack.enter_context(open_classifier(prepared, session, run))
         load_s = time.perf_counter() - began
         _keep_identity(run, name, classifier)
         writer = stack.enter_context(answer_writer(run.predictions(name)))
@@ -109,7 +109,11 @@ def _answer_one(
         budget.check()
         if (llm := _llm(classifier, prepared)) is not None:
             _keep_price(run, name, llm.price.record())
-            say(console, _what_it_takes(llm, prepared, session, done, budget))
+            expected = _expected(llm, prepared, session, done)
+            limit_usd = prepared.settings.max_cost_usd if isinstance(prepared.settings, LlmSettings) else None
+            say(console, in_words(name, expected, llm.price, spent_usd=budget.spent_usd, limit_usd=limit_usd))
+            if llm.submits_at_once and not run.batches(name).exists():
+                budget.check_whole(expected.cost_usd)
         update = stack.enter_context(progress(console, f"{name}: answering", "items"))
         todo = (example for example in session.dataset.test if example.id not in done)
         answers = stack.enter_context(closing(_answers(classifier, todo, timing)))
@@ -132,8 +136,9 @@ def _failed_requests(run: RunFolder, name: str) -> int:
 def _budget(prepared: Prepared) -> Budget:
     settings = prepared.settings
     if isinstance(settings, LlmSettings):
-        return Budget(settings.max_cost_usd, settings.concurrency)
-    return Budget(None, 0)
+        # The answers of a batch are paid when it is submitted: stopping between them would save nothing.
+        return Budget(settings.max_cost_usd, settings.concurrency if settings.mode == "live" else None)
+    return Budget(None, None)
 
 
 def _llm(classifier: Classifier, prepared: Prepared) -> LlmClassifier | None:
@@ -146,17 +151,12 @@ def _llm(classifier: Classifier, prepared: Prepared) -> LlmClassifier | None:
     return classifier
 
 
-def _what_it_takes(
-    llm: LlmClassifier, prepared: Prepared, session: Session, done: set[str], budget: Budget
-) -> str:
-    """Return a line on the calls to come."""
+def _expected(llm: LlmClassifier, prepared: Prepared, session: Session, done: set[str]) -> Estimate:
+    """Return what the calls to come will take."""
     settings, test = prepared.settings, session.dataset.test
     assert isinstance(settings, LlmSettings)
     todo, count = (example for example in test if example.id not in done), len(test) - len(done)
-    expected = estimate(llm, todo, count, votes=settings.votes, seed=session.experiment.seed)
-    return in_words(
-        llm.name, expected, llm.price, spent_usd=budget.spent_usd, limit_usd=settings.max_cost_usd
-    )
+    return estimate(llm, todo, count, votes=settings.votes, seed=session.experiment.seed)
 
 
 def _keep_price(run: RunFolder, name: str, price: Mapping[str, Scalar]) -> None:
