@@ -89,16 +89,14 @@ class BatchQueue:
             TryAgain: the batch ended without it.
             ClassifierError: the batch as a whole failed.
         """
-        body = {**request, **request.get("extra_body", {})}
-        body.pop("extra_body", None)
-        digest = hashlib.sha256(json.dumps(body, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[
+        digest = hashlib.sha256(json.dumps(request, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[
             :40
         ]
         custom_id = f"{digest}-{self._asked[digest]}"  # the same question may be asked again, and paid again
         self._asked[digest] += 1
         if custom_id in self._known:
             return await self._from_earlier(client, custom_id)
-        line = {"custom_id": custom_id, "method": "POST", "url": _URL, "body": body}
+        line = {"custom_id": custom_id, "method": "POST", "url": _URL, "body": request}
         waiting = _Waiting(
             line=json.dumps(line, ensure_ascii=False).encode() + b"\n",
             completion=asyncio.get_running_loop().create_future(),

@@ -101,7 +101,7 @@ def classify_status(
         for name in _OPTIONAL:
             if name in sent and (exc.param == name or (exc.param is None and name in exc.message)):
                 return Adapt(name)
-        if "response_format" in sent or "extra_body" in sent:
+        if "response_format" in sent or "grammar" in sent:
             return Adapt("response_format")
     if answered:
         return ItemFails("request_failed")

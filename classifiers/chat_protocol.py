@@ -62,7 +62,7 @@ def constraint(mode: Structured, allowed: Sequence[str]) -> dict[str, Any]:
     match mode:
         case "grammar":
             words = " | ".join(json.dumps(answer, ensure_ascii=False) for answer in allowed)
-            return {"extra_body": {"grammar": f"root ::= {words}"}}
+            return {"grammar": f"root ::= {words}"}
         case "json_schema":
             schema = {
                 "type": "object",
@@ -80,7 +80,7 @@ def constraint(mode: Structured, allowed: Sequence[str]) -> dict[str, Any]:
 
 def mode_of(request: Mapping[str, Any]) -> Structured:
     """Return how a request holds the endpoint to the answers; the counterpart of `constraint`."""
-    if "extra_body" in request:
+    if "grammar" in request:
         return "grammar"
     form: Structured = request["response_format"]["type"] if "response_format" in request else "plain"
     return form

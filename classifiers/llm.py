@@ -14,8 +14,9 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from classifiers.background import stream
-from classifiers.chat import ChatEndpoint, Connection
+from classifiers.chat import ChatEndpoint
 from classifiers.chat_protocol import Answer
+from classifiers.connection import Connection
 from classifiers.contract import Prediction, Scalar
 from classifiers.few_shot import Examples, FixedExamples
 from classifiers.local_server import START_TIMEOUT_S, LocalServer

@@ -20,6 +20,7 @@ SHRINK = 0.8  # of the places and of the rate, at each limit that is met
 GROWTH = 0.03  # of the rate, per second without one
 PAUSE_S = 1.0  # where the endpoint does not say how long
 LONGEST_PAUSE_S = 60.0  # on the word of a header alone; the next call then finds out
+START_GAP_S = 0.002  # answers that all come at once wait for each other; calls begun one by one stay apart
 LAG_S = 0.1  # calls that are late by so little are made up for, so that the rate holds on a busy machine
 
 
@@ -138,6 +139,8 @@ class Pace:
             self._began_s = now
         gap_s = max(1 / self.rate if self.rate else 0.0, self._request_gap_s, tokens * self._token_gap_s)
         self._next_s = max(self._next_s, now - LAG_S) + gap_s if gap_s else now
+        if self._let_in_so_far < self._most:
+            self._next_s = max(self._next_s, now + START_GAP_S)
         self._entered.append(now)
         self._let_in_so_far += 1
         self._in_flight += 1

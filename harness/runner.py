@@ -10,13 +10,14 @@ import time
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from itertools import islice
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from classifiers.contract import Classifier, Example, Prediction, Scalar
 from classifiers.settings import LlmSettings
-from harness import reuse
+from harness import reporting, reuse
 from harness.answer_file import AnswerWriter, StoredRows, answer_row, answer_writer
 from harness.budget import Budget
 from harness.build import Prepared, open_classifier, train
@@ -45,6 +46,7 @@ def answer_all(session: Session, run: RunFolder, *, fresh: bool, console: Consol
     Returns:
         The names of the classifiers that could not finish, or some of whose requests failed on every attempt.
     """
+    Thread(target=reporting.prepare, name="prepare-report", daemon=True).start()
     failed = []
     for prepared in session.prepared:
         timing = Timing.of(run, prepared.name)

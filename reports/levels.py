@@ -7,6 +7,7 @@ accuracy, macro-F1, every label, the confusion and the slices.
 from __future__ import annotations
 
 import math
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -58,9 +59,7 @@ def wilson(hits: int, n: int, *, confidence: float = 0.95) -> tuple[float, float
 
     As statsmodels gives it, to which the tests hold it; importing that takes longer than a small run.
     """
-    from scipy.special import ndtri
-
-    z2 = float(ndtri(0.5 + confidence / 2)) ** 2
+    z2 = NormalDist().inv_cdf(0.5 + confidence / 2) ** 2
     middle = (hits + z2 / 2) / (n + z2)
     half = math.sqrt(z2 * (hits * (n - hits) / n + z2 / 4)) / (n + z2)
     return max(middle - half, 0.0), min(middle + half, 1.0)

@@ -59,6 +59,12 @@ def render(run: RunData, scores: dict[str, Any]) -> str:
     )
 
 
+def prepare() -> None:
+    """Compile the templates ahead of the first page."""
+    for name in _environment().list_templates(["j2"]):
+        _environment().get_template(name)
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(

@@ -152,7 +152,7 @@ def test_an_explanation_needs_no_endpoint_and_no_key_and_writes_nothing(
     said = harness("compare", "--explain-reuse", cwd=folder)
     assert (said.code, said.err) == (0, ""), said
     assert 'endpoint: "127.0.0.1:' in said.out
-    assert '-> "llm.invalid"' in said.out
+    assert '-> "llm.invalid/v1"' in said.out
     assert f"tfidf: would take the trained weights of run {run.name}; would take 8 of 8 answers" in said.out
     assert len(server.calls) == calls
     assert snapshot(folder) == before
