@@ -89,7 +89,7 @@ def compare(
     if resume is None:
         file = experiment_file.read(experiment_file.find(experiment))
         checked = session.check(file, limit=limit, console=console)
-        run = session.start(checked, runs)
+        run = session.start(checked, runs, fresh=fresh)
     else:
         if experiment is not None or limit is not None:
             _refuse("--resume takes the experiment and the limit of the run; leave both out")
@@ -97,6 +97,7 @@ def compare(
         file = experiment_file.read(run.path / "experiment.toml")
         checked = session.check(file, limit=run.read("data.json")["limit_n"], console=console)
         session.check_unchanged(checked, run)
+        fresh = fresh or run.read("data.json").get("fresh", False)
     with run.locked(), _kept(run):
         failed = runner.answer_all(checked, run, fresh=fresh, console=console)
     _report(run, console)

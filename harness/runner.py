@@ -98,11 +98,11 @@ def _answer_one(
         load_s = time.perf_counter() - began
         _keep_identity(run, name, classifier)
         writer = stack.enter_context(answer_writer(run.predictions(name)))
-        done = {row["id"] for row in StoredRows(run.predictions(name)) if row["failure"] != "request_failed"}
+        done = _done(run, name, timing)
         if done:
             say(console, f"{name}: {len(done)} answers are there already")
-        elif not fresh:
-            done = _take_over(classifier, session, run, timing, writer, console)
+        if not fresh and len(done) < total:
+            done |= _take_over(classifier, session, run, timing, writer, console, done=done)
         if len(done) >= total:
             return
         timing.load_s = load_s
@@ -126,6 +126,19 @@ def _answer_one(
             budget.add(prediction.cost_usd)
             budget.check()
     say(console, f"{name}: {timing.answered} answers in {timing.answer_s:.1f} s")
+
+
+def _done(run: RunFolder, name: str, timing: Timing) -> set[str]:
+    """Return the ids that need no further answer, some perhaps taken over before a kill."""
+    done: set[str] = set()
+    reused: set[str] = set()
+    for row in StoredRows(run.predictions(name)):
+        if row["failure"] != "request_failed":
+            done.add(row["id"])
+        if row.get("reused"):
+            reused.add(row["id"])
+    timing.reused = max(timing.reused, len(reused))
+    return done
 
 
 def _failed_requests(run: RunFolder, name: str) -> int:
@@ -211,13 +224,16 @@ def _take_over(
     timing: Timing,
     writer: AnswerWriter,
     console: Console,
+    *,
+    done: set[str],
 ) -> set[str]:
-    """Take the answers of earlier runs with the same identity; return the ids of the answered examples."""
+    """Take answers that are not `done` from earlier runs with the same identity; return the ids of those."""
     wanted: dict[str, bytes] | None = None
     taken: set[str] = set()
     for earlier in reuse.same_identity(run.path.parent, run, classifier.identity):
         if wanted is None:
-            wanted = {example.id: reuse.digest(example.text) for example in session.dataset.test}
+            test = session.dataset.test
+            wanted = {example.id: reuse.digest(example.text) for example in test if example.id not in done}
         before = len(taken)
         for row in reuse.answers(earlier, wanted):
             writer.append({**row, "reused": True})
@@ -225,7 +241,7 @@ def _take_over(
             del wanted[row["id"]]
         if len(taken) > before:
             count = len(taken) - before
-            timing.take_over(earlier.run.name, earlier.timing, count, complete=not wanted)
+            timing.take_over(earlier.run.name, earlier.timing, count, complete=not wanted and not done)
             say(
                 console,
                 f"{classifier.name}: {count} answers taken from run {earlier.run.name} "

@@ -81,11 +81,11 @@ def check(
     return Session(file=file, dataset=dataset, prepared=prepared, limit=limit)
 
 
-def start(session: Session, root: Path) -> RunFolder:
-    """Make the run folder and write down what the run consists of."""
+def start(session: Session, root: Path, *, fresh: bool = False) -> RunFolder:
+    """Make the run folder and write down what the run consists of, and whether it may take answers over."""
     run = run_folder.create(root, session.experiment.name, datetime.now(UTC))
     run.write("environment.json", describe_environment(session.file.folder))
-    run.write("data.json", describe_data(session))
+    run.write("data.json", describe_data(session) | {"fresh": fresh})
     run.write("taxonomy.json", session.dataset.taxonomy.to_json())
     with answer_writer(run.test) as writer:
         for example in session.dataset.test:

@@ -58,6 +58,7 @@ class Call:
     body: dict[str, Any]
     headers: Headers
     at_s: float
+    path: str = ""
 
     @property
     def text(self) -> str:
@@ -92,7 +93,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        call = Call(body, {name.lower(): value for name, value in self.headers.items()}, time.perf_counter())
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        call = Call(body, headers, time.perf_counter(), self.path)
         chat = self.chat
         with chat.lock:
             chat.calls.append(call)

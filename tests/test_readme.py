@@ -1,5 +1,6 @@
 """The README: what it says about commands, settings and scores.json is what the code does."""
 
+import json
 import re
 import shlex
 import subprocess
@@ -8,16 +9,19 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from pydantic import BaseModel
 
 from classifiers.contract import Example
+from classifiers.llm import LlmClassifier
 from classifiers.settings import BaselineSettings, BertSettings, LlmSettings, Price
 from harness.experiment import CompareSettings, DataSettings, Experiment
 from prompts.taxonomy import Taxonomy
 from reports.answers import ClassifierRun, RunData, Timing
 from reports.scores import score
+from tests.chat_server import Call, Reply, chat_server
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
@@ -186,3 +190,30 @@ def test_every_file_the_readme_links_to_exists() -> None:
     links = re.findall(r"\]\((?!https?:)([^)#]+)\)", README)
     assert links
     assert [link for link in links if not (REPOSITORY / link).exists()] == []
+
+
+ENDPOINTS = tomllib.loads(next(block for block in code_blocks("toml") if 'name = "endpoints"' in block))
+
+
+@pytest.mark.parametrize("name", ENDPOINTS["classifiers"])
+def test_every_endpoint_shown_is_called_as_its_protocol_wants(name: str) -> None:
+    settings = LlmSettings.model_validate(ENDPOINTS["classifiers"][name])
+    paths: list[str] = []
+
+    def script(call: Call) -> Reply:
+        paths.append(call.path)
+        return Reply(text=json.dumps({"label": "Puzzle"}))
+
+    with chat_server(script) as server:
+        beside = server.url.removesuffix("/v1") + urlsplit(settings.base_url).path
+        classifier = LlmClassifier(
+            name=name,
+            taxonomy=Taxonomy.flat(["Action", "Puzzle"]),
+            settings=settings.model_copy(update={"base_url": beside}),
+            api_key="sk-of-this-test",
+        )
+        (prediction,) = classifier.classify(["a text"])
+    assert prediction.path == ("Puzzle",)
+    assert paths == [urlsplit(settings.base_url).path + "/chat/completions"]
+    assert server.calls[0].body["model"] == settings.model
+    assert server.calls[0].headers["authorization"] == "Bearer sk-of-this-test"

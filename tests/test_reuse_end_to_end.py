@@ -193,3 +193,36 @@ def test_what_is_explained_for_changed_texts_is_what_the_next_run_takes(
     newest = max((folder / "runs").iterdir())
     timing = json.loads((newest / "classifiers/llm/timing.json").read_text())
     assert (timing["reused"], timing["answered"]) == (7, 2)
+
+
+def test_a_run_killed_while_it_took_answers_over_takes_the_rest_on_resume(
+    folder: Path, server: ChatServer
+) -> None:
+    write(folder, server)
+    assert harness("compare", cwd=folder).code == 0
+    assert harness("compare", cwd=folder).code == 0
+    second = max((folder / "runs").iterdir())
+    _cut(second, 3)
+    said = harness("compare", "--resume", second, cwd=folder)
+    assert said.code == 0, said
+    assert asked(server) == {str(n): 1 for n in range(ROWS)}
+    scores = json.loads((second / "scores.json").read_text())["classifiers"]["llm"]
+    assert scores["answered"] == scores["time"]["reused"] == ROWS
+
+
+def test_a_fresh_run_that_was_stopped_stays_fresh(folder: Path, server: ChatServer) -> None:
+    write(folder, server)
+    assert harness("compare", cwd=folder).code == 0
+    assert harness("compare", "--fresh", cwd=folder).code == 0
+    before = asked(server).total()
+    second = max((folder / "runs").iterdir())
+    _cut(second, 3)
+    assert harness("compare", "--resume", second, cwd=folder).code == 0
+    assert asked(server).total() - before == ROWS - 3
+
+
+def _cut(run: Path, rows: int) -> None:
+    """Leave a run as a kill after so many rows would have left it."""
+    answers = run / "classifiers/llm/predictions.jsonl"
+    answers.write_text("".join(answers.read_text().splitlines(keepends=True)[:rows]))
+    (run / "classifiers/llm/timing.json").unlink()
