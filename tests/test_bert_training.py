@@ -146,6 +146,25 @@ def test_the_weights_kept_are_those_of_the_best_epoch(base: Path, tmp_path: Path
     assert sum(right) / len(right) == pytest.approx(best["dev_accuracy"])
 
 
+@pytest.mark.parametrize(("max_length", "multiple"), [(16, 16), (12, 4)])
+def test_batches_have_few_lengths_so_that_memory_stays_flat(
+    base: Path, tmp_path: Path, max_length: int, multiple: int
+) -> None:
+    lengths: set[int] = set()
+
+    def note(module: torch.nn.Module, inputs: tuple[torch.Tensor, ...], _output: object) -> None:
+        if isinstance(module, torch.nn.Embedding):
+            lengths.add(inputs[0].shape[1])
+
+    hook = torch.nn.modules.module.register_module_forward_hook(note)
+    try:
+        train(base, tmp_path / "model", max_length=max_length)
+    finally:
+        hook.remove()
+    assert lengths
+    assert all(length % multiple == 0 and length <= max_length for length in lengths)
+
+
 def test_without_dev_the_last_epoch_is_kept(base: Path, tmp_path: Path) -> None:
     training = train(base, tmp_path / "model", dev=[])
     assert training.best_epoch == 2
