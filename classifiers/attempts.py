@@ -15,6 +15,9 @@ from classifiers.usage import add_usages
 EMPTY_RETRIES = 2
 """An empty answer is paid for and may well come again, so it is asked again less often than a fault."""
 
+MOST_LIMITS = 50
+"""A text that is refused so often as one call too many, while others are answered, will not be answered."""
+
 
 class Spent:
     """What one question has taken so far."""
@@ -47,12 +50,14 @@ class Attempts(tenacity.stop.stop_base):
     def __init__(self, retries: int, *, limits_count: bool) -> None:
         self._left = retries
         self._left_empty = min(retries, EMPTY_RETRIES)
+        self._limits_left = MOST_LIMITS
         self._limits_count = limits_count or retries == 0
 
     def __call__(self, retry_state: tenacity.RetryCallState) -> bool:
         error = _error(retry_state)
         if error.limited and not self._limits_count:
-            return False
+            self._limits_left -= 1
+            return self._limits_left < 0
         self._left -= 1
         self._left_empty -= error.answer is not None
         return self._left < 0 or self._left_empty < 0

@@ -13,17 +13,19 @@ import os
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import openai
 from openai import AsyncOpenAI
 from openai.types import Batch
 from openai.types.chat import ChatCompletion
 
-from classifiers.chat_errors import TryAgain
+from classifiers import batch_lines
+from classifiers.chat_errors import TryAgain, retry_after_s
 from prompts.errors import ClassifierError
 
 MOST_REQUESTS, MOST_BYTES = 50_000, 190_000_000
@@ -31,6 +33,7 @@ MOST_REQUESTS, MOST_BYTES = 50_000, 190_000_000
 
 QUIET_S = 0.5  # nobody has asked for so long, so all that can be asked now has been
 PATIENCE_S = 600.0  # without a connection; the batch itself goes on meanwhile
+T = TypeVar("T")
 ENDED = ("completed", "failed", "expired", "cancelled")
 _URL: Literal["/v1/chat/completions"] = "/v1/chat/completions"
 _TAG = "llm_vs_bert_submission"
@@ -64,6 +67,7 @@ class BatchQueue:
     state: Path
     poll_s: float
     submitted: int = 0
+    _spent: set[str] = field(default_factory=set)
     _known: dict[str, _Submission] = field(default_factory=dict)
     _asked: Counter[str] = field(default_factory=Counter)
     _waiting: dict[str, _Waiting] = field(default_factory=dict)
@@ -74,11 +78,13 @@ class BatchQueue:
     def __post_init__(self) -> None:
         submissions: dict[str, _Submission] = {}
         for row in _rows(self.state):
-            if "ids" in row:
+            if "spent" in row:
+                self._spent.update(row["spent"])
+            elif "ids" in row:
                 submissions[row["submission"]] = _Submission(ids=row["ids"])
             else:
                 submissions[row["submission"]].batch = row["batch"]
-        self._known = {id_: one for one in submissions.values() for id_ in one.ids}
+        self._known = {id_: one for one in submissions.values() for id_ in one.ids if id_ not in self._spent}
         self._unnamed = {name: one for name, one in submissions.items() if one.batch is None}
 
     async def complete(self, client: AsyncOpenAI, request: Mapping[str, Any]) -> ChatCompletion:
@@ -92,8 +98,9 @@ class BatchQueue:
         digest = hashlib.sha256(json.dumps(request, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[
             :40
         ]
-        custom_id = f"{digest}-{self._asked[digest]}"  # the same question may be asked again, and paid again
-        self._asked[digest] += 1
+        while (custom_id := f"{digest}-{self._asked[digest]}") in self._spent:
+            self._asked[digest] += 1
+        self._asked[digest] += 1  # the same question may be asked again, and paid again
         if custom_id in self._known:
             return await self._from_earlier(client, custom_id)
         line = {"custom_id": custom_id, "method": "POST", "url": _URL, "body": request}
@@ -113,8 +120,14 @@ class BatchQueue:
             submission.lines = asyncio.ensure_future(self._lines_of(client, submission))
         lines = await asyncio.shield(submission.lines)
         if custom_id not in lines:
+            self._spend([custom_id])
             raise TryAgain("its batch ended without it")
-        return _completion(lines[custom_id])
+        return batch_lines.completion(lines[custom_id])
+
+    def _spend(self, ids: Sequence[str]) -> None:
+        """Note that nothing will come under these ids any more, so that others are taken."""
+        self._spent.update(ids)
+        self._note({"spent": list(ids)})
 
     async def _lines_of(
         self, client: AsyncOpenAI, submission: _Submission
@@ -124,7 +137,8 @@ class BatchQueue:
             submission.batch = await self._find(client, name)
             if submission.batch is None:
                 return {}
-        return await _results(client, await self._ended(client, submission.batch))
+        batch = await self._ended(client, submission.batch)
+        return await self._patiently(lambda: batch_lines.results(client, batch), batch.id)
 
     async def _flush_when_quiet(self, client: AsyncOpenAI) -> None:
         while (left_s := self._last_asked_s + QUIET_S - time.monotonic()) > 0:
@@ -138,14 +152,16 @@ class BatchQueue:
     async def _run(self, client: AsyncOpenAI, waiting: Mapping[str, _Waiting]) -> None:
         try:
             batch = await self._ended(client, await self._submit(client, waiting))
-            lines = await _results(client, batch)
+            lines = await self._patiently(lambda: batch_lines.results(client, batch), batch.id)
+            if missing := [custom_id for custom_id in waiting if custom_id not in lines]:
+                self._spend(missing)
             for custom_id, one in waiting.items():
                 if one.completion.done():  # cancelled
                     continue
                 try:
                     if custom_id not in lines:
-                        raise _missing(batch)
-                    one.completion.set_result(_completion(lines[custom_id]))
+                        raise batch_lines.missing(batch)
+                    one.completion.set_result(batch_lines.completion(lines[custom_id]))
                 except Exception as exc:  # noqa: BLE001  # carried over to whoever asked
                     one.completion.set_exception(exc)
         except Exception as exc:  # noqa: BLE001  # carried over to everybody who asked
@@ -158,46 +174,91 @@ class BatchQueue:
         content = b"".join(one.line for one in waiting.values())
         file = await patient.files.create(file=("requests.jsonl", content), purpose="batch")
         name = uuid.uuid4().hex
-        self._note({"submission": name, "ids": list(waiting)})
+        submission = _Submission(ids=list(waiting))
+        self._known |= dict.fromkeys(submission.ids, submission)
+        self._note({"submission": name, "ids": list(submission.ids)})
         self.submitted += 1
+        begin = partial(
+            client.with_options(timeout=300.0).batches.create,
+            input_file_id=file.id,
+            endpoint=_URL,
+            completion_window="24h",
+            metadata={_TAG: name},
+        )
         try:
-            batch = await client.with_options(timeout=300.0).batches.create(
-                input_file_id=file.id, endpoint=_URL, completion_window="24h", metadata={_TAG: name}
-            )
-        except (openai.APIConnectionError, openai.InternalServerError):
-            # The lost answer may hide a batch that was begun: never submit it again without looking.
-            found = await self._find(client, name)
-            if found is None:
-                raise
-            return found
-        self._note({"submission": name, "batch": batch.id})
-        return batch.id
+            submission.batch = await self._begun(client, begin, name)
+        except ClassifierError:
+            self._spend(submission.ids)
+            raise
+        return submission.batch
+
+    async def _begun(self, client: AsyncOpenAI, begin: Callable[[], Awaitable[Batch]], name: str) -> str:
+        since_s = time.monotonic()
+        while True:
+            try:
+                batch = await begin()
+                self._note({"submission": name, "batch": batch.id})
+                return batch.id
+            except openai.RateLimitError as exc:
+                wait_s = retry_after_s(exc.response.headers) or self.poll_s
+                if time.monotonic() + wait_s - since_s > PATIENCE_S:
+                    raise batch_lines.refused(exc) from None
+                await asyncio.sleep(wait_s)
+            except (openai.APIConnectionError, openai.InternalServerError) as exc:
+                # The lost answer may hide a batch that was begun: never submit it again without looking.
+                found = await self._find(client, name)
+                if found is None:
+                    raise ClassifierError(
+                        f"the batch could not be submitted ({type(exc).__name__}); --resume tries again"
+                    ) from None
+                return found
+            except openai.APIStatusError as exc:
+                raise batch_lines.refused(exc) from None
 
     async def _find(self, client: AsyncOpenAI, name: str) -> str | None:
         """Look for a submission among the provider's batches; None where it never arrived."""
-        async for batch in client.with_options(max_retries=5).batches.list(limit=100):
-            if (batch.metadata or {}).get(_TAG) == name:
-                self._note({"submission": name, "batch": batch.id})
-                return batch.id
-        return None
+
+        async def look() -> str | None:
+            async for batch in client.batches.list(limit=100):
+                if (batch.metadata or {}).get(_TAG) == name:
+                    self._note({"submission": name, "batch": batch.id})
+                    return batch.id
+            return None
+
+        return await self._patiently(look, name)
 
     async def _ended(self, client: AsyncOpenAI, batch_id: str) -> Batch:
-        silent_since_s: float | None = None
+        while True:
+            batch = await self._patiently(lambda: client.batches.retrieve(batch_id), batch_id)
+            if batch.status == "failed":
+                self._spend([id_ for id_, one in self._known.items() if one.batch == batch_id])
+                raise ClassifierError(
+                    f"batch {batch_id} failed: {batch_lines.reasons(batch)}; --resume submits it anew"
+                )
+            if batch.status in ENDED:
+                return batch
+            await asyncio.sleep(self.poll_s)
+
+    async def _patiently(self, ask: Callable[[], Awaitable[T]], what: str) -> T:
+        """Ask until there is an answer. A batch is paid for: a fault on the way is no reason to lose it.
+
+        Raises:
+            ClassifierError: there was none for `PATIENCE_S`, or the endpoint refuses.
+        """
+        since_s = time.monotonic()
         while True:
             try:
-                batch = await client.batches.retrieve(batch_id)
-                silent_since_s = None
-                if batch.status == "failed":
-                    raise ClassifierError(f"batch {batch_id} failed: {_reasons(batch)}")
-                if batch.status in ENDED:
-                    return batch
-            except (openai.APIConnectionError, openai.InternalServerError, openai.RateLimitError) as exc:
-                silent_since_s = silent_since_s or time.monotonic()
-                if time.monotonic() - silent_since_s > PATIENCE_S:
-                    raise ClassifierError(
-                        f"cannot look after batch {batch_id} ({type(exc).__name__}); it goes on without: "
-                        "--resume waits for it"
-                    ) from None
+                return await ask()
+            except openai.APIStatusError as exc:
+                if exc.status_code not in (408, 409, 429) and exc.status_code < 500:
+                    raise batch_lines.refused(exc) from None
+                why = f"HTTP {exc.status_code}"
+            except (openai.APIConnectionError, ValueError) as exc:
+                why = type(exc).__name__
+            if time.monotonic() - since_s > PATIENCE_S:
+                raise ClassifierError(
+                    f"cannot look after batch {what} ({why}); it goes on without: --resume waits for it"
+                )
             await asyncio.sleep(self.poll_s)
 
     def _note(self, row: Mapping[str, Any]) -> None:
@@ -228,49 +289,3 @@ def _chunks(waiting: Mapping[str, _Waiting]) -> Iterator[dict[str, _Waiting]]:
         size += len(one.line)
     if chunk:
         yield chunk
-
-
-async def _results(client: AsyncOpenAI, batch: Batch) -> dict[str, Mapping[str, Any]]:
-    patient = client.with_options(max_retries=5, timeout=300.0)
-    lines: dict[str, Mapping[str, Any]] = {}
-    for file_id in (batch.error_file_id, batch.output_file_id):
-        if file_id:
-            content = await patient.files.content(file_id)
-            for line in content.content.splitlines():
-                row = json.loads(line)
-                lines[row["custom_id"]] = row
-    return lines
-
-
-def _completion(line: Mapping[str, Any]) -> ChatCompletion:
-    """Return the completion that a line of the output holds.
-
-    Raises:
-        openai.APIStatusError: it holds a refusal.
-        TryAgain: it holds neither.
-    """
-    response = line.get("response")
-    if response is None:
-        raise TryAgain(f"the batch could not answer it ({(line.get('error') or {}).get('code')})")
-    status, body = response["status_code"], response.get("body") or {}
-    if status == 200:
-        return ChatCompletion.construct(**body)
-    import httpx2
-
-    error: dict[str, Any] = body["error"] if isinstance(body.get("error"), dict) else body
-    kind = openai.NotFoundError if status == 404 else openai.APIStatusError
-    answered = httpx2.Response(status, json=body, request=httpx2.Request("POST", f"https://batch{_URL}"))
-    raise kind(str(error.get("message") or f"HTTP {status}"), response=answered, body=error)
-
-
-def _missing(batch: Batch) -> Exception:
-    if batch.status == "cancelled":
-        return ClassifierError(
-            f"batch {batch.id} was cancelled; what it had answered is kept, go on with --resume"
-        )
-    return TryAgain(f"its batch ended without it ({batch.status})")
-
-
-def _reasons(batch: Batch) -> str:
-    errors = (batch.errors.data if batch.errors else None) or []
-    return "; ".join(f"{error.message} (line {error.line})" for error in errors[:3]) or "no reason was given"

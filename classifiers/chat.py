@@ -31,9 +31,10 @@ from classifiers.chat_errors import (
     retry_after_s,
     unknown_model,
 )
-from classifiers.chat_protocol import LADDER, Answer, Structured, Wanted, constraint, mode_of, read_answer
+from classifiers.chat_protocol import Answer, Wanted, read_answer
 from classifiers.connection import Connection, connect
 from classifiers.pace import Pace
+from classifiers.request_form import RequestForm
 from classifiers.usage import read_usage
 from prompts.errors import ClassifierError
 from prompts.render import Message
@@ -49,8 +50,7 @@ class ChatEndpoint:
         base_url: with "/v1" where the endpoint has it.
         api_key: or None for an endpoint without keys. It appears in no message.
         api_key_env: the variable the key came from, for messages.
-        logprobs: whether to ask for the log-probabilities of the reply's tokens.
-        structured: "grammar" for llama.cpp's own, or None to find out what the endpoint takes.
+        form: of the requests; what is found out here is kept in it.
         batches: where to write down what was submitted to the Batch API; None asks at once.
         batch_poll_s: seconds between two looks at a batch.
     """
@@ -62,23 +62,19 @@ class ChatEndpoint:
         model: str,
         api_key: str | None,
         api_key_env: str | None,
-        temperature: float,
-        max_tokens: int,
+        form: RequestForm,
         timeout_s: float,
         max_retries: int,
         concurrency: int,
         requests_per_minute: float | None = None,
         tokens_per_minute: float | None = None,
-        seed: int | None = None,
-        logprobs: bool = False,
-        structured: Structured | None = None,
         batches: Path | None = None,
         batch_poll_s: float = 60.0,
     ) -> None:
         self.base_url = base_url
         self.model = model
         self.api_key_env = api_key_env
-        self.structured: Structured = structured or LADDER[0]
+        self.form = form
         self.calls = 0
         self.retries = 0
         self.limits_met = 0
@@ -88,12 +84,6 @@ class ChatEndpoint:
         self._concurrency = concurrency
         self._requests_per_minute = requests_per_minute
         self._tokens_per_minute = tokens_per_minute
-        self._decoding: dict[str, Any] = {"temperature": temperature, "max_tokens": max_tokens}
-        if seed is not None:
-            self._decoding["seed"] = seed
-        if logprobs:
-            self._decoding |= {"logprobs": True, "top_logprobs": 20}
-        self._answered = False
         self._batches = batches
         self._batch_poll_s = batch_poll_s
 
@@ -187,7 +177,7 @@ class ChatEndpoint:
         request: dict[str, Any] = {}
 
         def build() -> dict[str, Any]:  # as late as possible: other calls find out what the endpoint takes
-            request.update(self._request(wanted))
+            request.update(self.form.request(wanted))
             spent.begin()
             self.calls += 1
             return request
@@ -200,9 +190,9 @@ class ChatEndpoint:
         except openai.NotFoundError as exc:
             raise unknown_model(self, await _models(connection.client)) from exc
         except openai.APIStatusError as exc:
-            meaning = classify_status(exc, self, sent=request, answered=self._answered)
+            meaning = classify_status(exc, self, sent=request, answered=self.form.was_answered(request))
             if isinstance(meaning, Adapt):
-                self._adapt(meaning, request)
+                self.form.adapt(meaning, request)
                 return None
             # Not "from exc": what the endpoint says may repeat the key.
             raise meaning from None
@@ -212,7 +202,7 @@ class ChatEndpoint:
             raise TryAgain("its body cannot be read") from exc
         if broken_body(completion):
             raise TryAgain("its body is not that of a chat")
-        self._answered = True
+        self.form.note_answer(request)
         return completion
 
     async def _at_once(
@@ -226,7 +216,10 @@ class ChatEndpoint:
                     # What chat.completions.create does, less a walk through the request's types that takes
                     # a fifth of a call's processor time.
                     completion = await connection.client.post(
-                        "/chat/completions", body=build(), cast_to=ChatCompletion
+                        "/chat/completions",
+                        body=build(),
+                        cast_to=ChatCompletion,
+                        options={"timeout": timeout_s},
                     )
             except openai.RateLimitError as exc:
                 asked_s = retry_after_s(exc.response.headers)
@@ -234,16 +227,9 @@ class ChatEndpoint:
                 pace.limited(turn, asked_s)
                 self._lose_patience(pace, asked_s)
                 raise
-            pace.answered(turn, getattr(getattr(completion, "usage", None), "total_tokens", None))
+            used = getattr(getattr(completion, "usage", None), "total_tokens", None)
+            pace.answered(turn, used if isinstance(used, int) else None)
         return completion
-
-    def _request(self, wanted: Wanted) -> dict[str, Any]:
-        mode = self.structured
-        request = {"model": self.model, "messages": wanted.messages[mode.startswith("json")]}
-        request |= self._decoding | constraint(mode, wanted.allowed)
-        if self._decoding.get("seed") is not None:
-            request["seed"] = self._decoding["seed"] + wanted.vote
-        return request
 
     def _lose_patience(self, pace: Pace, retry_after_s: float | None) -> None:
         """Stop where an endpoint will take no call for long: a quota of the day, not of the minute."""
@@ -257,20 +243,8 @@ class ChatEndpoint:
 
     def redacted(self, said: str) -> str:
         """Return what the endpoint said in one short line, without the key should it be repeated there."""
-        line = " ".join(said.split())[:300]
-        return line.replace(self._api_key, "***") if self._api_key else line
-
-    def _adapt(self, refusal: Adapt, sent: Mapping[str, Any]) -> None:
-        """Do without what the endpoint refused, for good; calls in flight may be refused it several times."""
-        if refusal.parameter == "max_tokens" and "max_tokens" in self._decoding:
-            self._decoding["max_completion_tokens"] = self._decoding.pop("max_tokens")
-        elif refusal.parameter in ("logprobs", "top_logprobs"):
-            self._decoding.pop("logprobs", None)
-            self._decoding.pop("top_logprobs", None)
-        elif refusal.parameter in self._decoding:
-            del self._decoding[refusal.parameter]
-        elif refusal.parameter == "response_format" and self.structured == (mode := mode_of(sent)):
-            self.structured = LADDER[LADDER.index(mode) + 1] if mode in LADDER else LADDER[0]
+        whole = said.replace(self._api_key, "***") if self._api_key else said
+        return " ".join(whole.split())[:300]
 
 
 async def _models(client: AsyncOpenAI) -> list[str] | None:

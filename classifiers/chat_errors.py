@@ -23,6 +23,12 @@ if TYPE_CHECKING:
     from classifiers.chat_protocol import Answer
 
 
+# By code or in the message: of OpenAI, llama.cpp and vLLM, and of a limit that one prompt is too long for.
+_TOO_LONG = (
+    *("context_length", "exceed_context_size", "maximum context length", "context size"),
+    *("too many tokens", "request too large"),
+)
+_REFUSED = ("content_filter", "content_policy", "data_inspection_failed")
 _OPTIONAL = ("temperature", "max_tokens", "seed", "logprobs", "top_logprobs")
 
 
@@ -90,12 +96,13 @@ def classify_status(
         return ClassifierError(
             f"{host} refuses to answer because the account has no credit left (HTTP {status}): top it up"
         )
+    said = exc.message.lower()
+    if any(mark in code or mark in said for mark in _TOO_LONG):
+        return ItemFails("request_failed")
     if status in (408, 409, 429) or status >= 500:
         wait_s = retry_after_s(exc.response.headers)
         return TryAgain(f"HTTP {status}", retry_after_s=wait_s, limited=status == 429)
-    if "context_length" in code or "exceed_context_size" in code:
-        return ItemFails("request_failed")
-    if "content_filter" in code or "content_policy" in code:
+    if any(mark in code for mark in _REFUSED):
         return ItemFails("refused")
     if not answered and status in (400, 422):
         for name in _OPTIONAL:
@@ -147,7 +154,8 @@ def no_answer(exc: BaseException) -> str:
 def broken_body(completion: object) -> bool:
     """Tell whether a body under HTTP 200 is not that of a chat; the client checks nothing of it."""
     choices = getattr(completion, "choices", None)
-    return not choices or getattr(choices[0], "message", None) is None
+    message = getattr(choices[0], "message", None) if isinstance(choices, list) and choices else None
+    return not isinstance(getattr(message, "content", 0), str | list | None)
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:

@@ -88,7 +88,7 @@ def mode_of(request: Mapping[str, Any]) -> Structured:
 
 def read_answer(completion: ChatCompletion) -> Answer:
     choice = completion.choices[0]
-    text = choice.message.content or ""
+    text = _text(choice.message.content)
     failure: Failure | None = None
     if choice.finish_reason == "content_filter" or choice.message.refusal:
         failure, text = "refused", text or choice.message.refusal or ""
@@ -99,8 +99,17 @@ def read_answer(completion: ChatCompletion) -> Answer:
     return Answer(text=text, failure=failure, tokens=_tokens(choice))
 
 
+def _text(content: object) -> str:
+    if isinstance(content, list):  # some reasoning models answer in parts
+        parts = (part for part in content if isinstance(part, dict) and part.get("type") == "text")
+        return "".join(str(part.get("text") or "") for part in parts)
+    return str(content or "")
+
+
 def _tokens(choice: Choice) -> tuple[Token, ...]:
     said = choice.logprobs.content if choice.logprobs else None
+    if any(token.logprob is None for token in said or ()):  # not every endpoint keeps to the protocol
+        return ()
     return tuple(
         Token(
             said=_bytes(token),

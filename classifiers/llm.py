@@ -11,7 +11,7 @@ import hashlib
 import sys
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from classifiers.background import stream
 from classifiers.chat import ChatEndpoint
@@ -22,6 +22,7 @@ from classifiers.few_shot import Examples, FixedExamples
 from classifiers.local_server import START_TIMEOUT_S, LocalServer
 from classifiers.prices import PriceSource, price_of
 from classifiers.questions import Asked, Descent, Questions
+from classifiers.request_form import RequestForm
 from classifiers.settings import LlmSettings, Price
 from classifiers.token_scores import CONTENT_FREE, Scores, calibrated, spread
 from classifiers.usage import add_usages
@@ -48,7 +49,10 @@ class LlmClassifier:
         weights_sha256: of the file of a local model that is not served, to know its identity; else None.
         batches: where a batch mode writes down what it submitted; None asks at once, whatever the mode.
 
+        form: what an earlier classifier of these settings found out about the endpoint; None to begin anew.
+
     Attributes:
+        form: of the requests, as far as it was found out.
         price: what tokens cost at the endpoint.
         price_share: of that price, what is charged.
         submits_at_once: whether all questions go into a batch, to be paid for together.
@@ -71,6 +75,7 @@ class LlmClassifier:
         local: LocalServer | None = None,
         weights_sha256: str | None = None,
         batches: Path | None = None,
+        form: RequestForm | None = None,
     ) -> None:
         self.name = name
         self.taxonomy = taxonomy
@@ -87,24 +92,22 @@ class LlmClassifier:
         )
         self._biases: dict[LabelPath, asyncio.Future[list[Answer]]] = {}
         self._deadline: float | None = None
+        self._stopped = False
         model = local.model if local else settings.model
         base_url = local.url if local else settings.base_url
         self.price: PriceSource = price_of(model, base_url, prices or {})
+        self.form = form or RequestForm.of(settings, model, self._seed, local=local is not None)
         self._endpoint = ChatEndpoint(
             base_url=base_url,
             model=model,
             api_key=None if local else api_key,
             api_key_env=None if local else settings.api_key_env,
-            temperature=settings.temperature,
-            max_tokens=settings.max_tokens,
+            form=self.form,
             timeout_s=settings.timeout_s,
             max_retries=settings.max_retries,
             concurrency=settings.concurrency,
             requests_per_minute=settings.requests_per_minute,
             tokens_per_minute=settings.tokens_per_minute,
-            seed=self._seed,
-            logprobs=settings.logprobs,
-            structured="grammar" if local else None,
             batches=batches if settings.mode == "batch" else None,
             batch_poll_s=settings.batch_poll_s,
         )
@@ -119,7 +122,7 @@ class LlmClassifier:
         settings = self._settings
         identity: dict[str, Scalar] = {
             "kind": "llm",
-            "model": settings.model,
+            "model": PurePath(settings.model).name if self._weights_sha256 else settings.model,
             "endpoint": "local" if self._weights_sha256 else self._endpoint.address,
             "weights_sha256": self._weights_sha256,
             "path": settings.path,
@@ -142,7 +145,8 @@ class LlmClassifier:
         """What the report says beside the figures."""
         return {
             "concurrency": self._settings.concurrency,
-            "structured_output": self._endpoint.structured,
+            "structured_output": self.form.structured,
+            "refused_parameters": ", ".join(self.form.refused) or None,
             "examples_by": self._settings.examples_by if self._settings.examples else None,
             "calls": self._endpoint.calls,
             "retries": self._endpoint.retries,
@@ -182,6 +186,8 @@ class LlmClassifier:
 
             async def work(connection: Connection) -> None:
                 for index, text in todo:
+                    if self._stopped:
+                        return
                     await emit(await self._answer(connection, index, text))
 
             left_s = None if self._deadline is None else self._deadline - time.monotonic()
@@ -200,13 +206,17 @@ class LlmClassifier:
 
         return stream(answer_all)
 
+    def stop(self) -> None:
+        """Begin no more texts; `classify` ends with the answers under way."""
+        self._stopped = True
+
     def plan(self, texts: Sequence[str], paths: Sequence[LabelPath]) -> Iterator[list[Message]]:
         """Yield the calls that would take each text down to a whole path, its answer as the last message.
 
         Nothing is sent: this is for whoever wants to know beforehand what the calls will take.
         """
         self._examples.look_up(texts)
-        as_json = self._endpoint.structured.startswith("json")
+        as_json = self.form.structured.startswith("json")
         for text, path in zip(texts, paths, strict=True):
             yield from self._questions.dialogue(text, path, as_json=as_json)
 

@@ -45,7 +45,8 @@ def answer_scores(tokens: Sequence[Token], said: str, answers: Sequence[str]) ->
         said: the answer that was read from it, one of `answers`.
         answers: all that were allowed.
     """
-    wanted = {answer: answer.lower().encode() for answer in answers}
+    # Case by bytes, as tokens may cut a character: of ASCII alone, the same on both sides.
+    wanted = {answer: answer.encode().lower() for answer in answers}
     whole = b"".join(token.said for token in tokens).lower()
     at = whole.rfind(wanted[said])
     if at < 0:

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
+from pydantic import BaseModel
+
 from classifiers.contract import Usage
 
 if TYPE_CHECKING:
@@ -40,7 +42,7 @@ def read_usage(block: CompletionUsage | None, *, calls: int) -> Usage | None:
         block: the `usage` of a chat completion, with whatever the endpoint added to it.
         calls: the requests to put down for it.
     """
-    if block is None:
+    if not isinstance(block, BaseModel):  # none, or of no known shape
         return None
     fields = block.to_dict(warnings=False)  # what comes in need not have the types it is said to have
     prompt, completion = _count(fields.get("prompt_tokens")), _count(fields.get("completion_tokens"))

@@ -121,7 +121,7 @@ def _prepare_llm(
             f'{settings.model!r} is unknown; add [prices."{settings.model}"] with its source and date'
         )
     classifier.preflight()
-    return Prepared(name=name, settings=settings, llm=make)
+    return Prepared(name=name, settings=settings, llm=partial(make, form=classifier.form))
 
 
 def _examples(settings: LlmSettings, file: ExperimentFile, dataset: Dataset) -> Examples:

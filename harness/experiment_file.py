@@ -120,6 +120,7 @@ def beside(folder: Path, value: str) -> str:
 
 _SECRET_KEY = re.compile(r"^(api[_-]?key|key|token|secret|password|authorization)$", re.IGNORECASE)
 _SECRET_VALUE = re.compile(r"^(sk-|sk_|Bearer |AIza|hf_|gsk_|xai-)\S{8,}")
+_PASSWORD_IN_URL = re.compile(r"^[a-z][a-z0-9+.-]*://[^/?#@]*@", re.IGNORECASE)
 _ENV_NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
 
 
@@ -137,6 +138,8 @@ def refuse_secrets(raw: object, path: Path, keys: tuple[str, ...] = ()) -> None:
             refuse_secrets(value, path, keys)
     elif isinstance(raw, str) and keys:
         cure = 'put it into an environment variable and name that: api_key_env = "OPENAI_API_KEY"'
+        if _PASSWORD_IN_URL.match(raw):
+            raise ConfigError(f"{path}: {'.'.join(keys)} holds a password; {cure}")
         if _SECRET_KEY.match(keys[-1]) or _SECRET_VALUE.match(raw):
             raise ConfigError(f"{path}: {'.'.join(keys)} holds a key; {cure}")
         if keys[-1] == "api_key_env" and raw and (not _ENV_NAME.match(raw) or len(raw) > 60):

@@ -21,7 +21,7 @@ from harness import reporting, reuse
 from harness.answer_file import AnswerWriter, StoredRows, answer_row, answer_writer
 from harness.budget import Budget
 from harness.build import Prepared, open_classifier, train
-from harness.estimate import Estimate, estimate, in_words
+from harness.estimate import estimate, in_words
 from harness.progress import progress, say
 from harness.run_folder import RunFolder
 from harness.session import Session
@@ -108,22 +108,22 @@ def _answer_one(
         timing.load_s = load_s
         budget = _budget(prepared)
         budget.count(StoredRows(run.predictions(name)))
+        llm = _llm(classifier, prepared)
+        if llm is not None:
+            _announce(llm, prepared, session, run, budget, console, done=done)
         budget.check()
-        if (llm := _llm(classifier, prepared)) is not None:
-            _keep_price(run, name, llm.price.record())
-            expected = _expected(llm, prepared, session, done)
-            limit_usd = prepared.settings.max_cost_usd if isinstance(prepared.settings, LlmSettings) else None
-            say(console, in_words(name, expected, llm.price, spent_usd=budget.spent_usd, limit_usd=limit_usd))
-            if llm.submits_at_once and not run.batches(name).exists():
-                budget.check_whole(expected.cost_usd)
         update = stack.enter_context(progress(console, f"{name}: answering", "items"))
         todo = (example for example in session.dataset.test if example.id not in done)
         answers = stack.enter_context(closing(_answers(classifier, todo, timing)))
-        for count, (example, prediction) in enumerate(answers, len(done) + 1):
+        count = len(done)
+        for count, (example, prediction) in enumerate(answers, count + 1):  # noqa: B020
             writer.append(answer_row(example.id, prediction))
             timing.write_now_and_then()
             update(count, total)
-            budget.add(prediction.cost_usd)
+            budget.add(prediction.cost_usd, failure=prediction.failure)
+            if llm is not None and budget.passed() is not None:
+                llm.stop()  # what is under way is paid for, so it is waited for
+        if count < total:
             budget.check()
     say(console, f"{name}: {timing.answered} answers in {timing.answer_s:.1f} s")
 
@@ -166,12 +166,28 @@ def _llm(classifier: Classifier, prepared: Prepared) -> LlmClassifier | None:
     return classifier
 
 
-def _expected(llm: LlmClassifier, prepared: Prepared, session: Session, done: set[str]) -> Estimate:
-    """Return what the calls to come will take."""
+def _announce(
+    llm: LlmClassifier,
+    prepared: Prepared,
+    session: Session,
+    run: RunFolder,
+    budget: Budget,
+    console: Console,
+    *,
+    done: set[str],
+) -> None:
+    """Keep the prices, say what the calls to come will take, and hold that to the budget."""
     settings, test = prepared.settings, session.dataset.test
     assert isinstance(settings, LlmSettings)
+    _keep_price(run, llm.name, llm.price.record())
     todo, count = (example for example in test if example.id not in done), len(test) - len(done)
-    return estimate(llm, todo, count, votes=settings.votes, seed=session.experiment.seed)
+    expected = estimate(llm, todo, count, votes=settings.votes, seed=session.experiment.seed)
+    limit_usd = settings.max_cost_usd
+    say(console, in_words(llm.name, expected, llm.price, spent_usd=budget.spent_usd, limit_usd=limit_usd))
+    if expected.cost_usd is not None:
+        budget.expect(expected.cost_usd / count)
+    if llm.submits_at_once and not run.batches(llm.name).exists():
+        budget.check_whole(expected.cost_usd)
 
 
 def _keep_price(run: RunFolder, name: str, price: Mapping[str, Scalar]) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.parser import BytesParser
@@ -32,6 +32,9 @@ class BatchServer:
     live: list[Call] = field(default_factory=list)
     looked: int = 0
     lose_answer_of_create: bool = False
+    refuse_create: list[Reply] = field(default_factory=list)
+    cut_downloads: int = 0
+    fail_whole: bool = False
     url: str = ""
 
     def submitted(self) -> list[str]:
@@ -41,6 +44,12 @@ class BatchServer:
 
     def finish(self, batch: dict[str, Any]) -> None:
         if batch["status"] != "in_progress" or not self.ready:
+            return
+        if self.fail_whole:
+            errors_said = [
+                {"code": "token_limit_exceeded", "message": "Enqueued token limit reached", "line": None}
+            ]
+            batch |= {"status": "failed", "errors": {"object": "list", "data": errors_said}}
             return
         out, errors = [], []
         for line in reversed(self.files[batch["input_file_id"]].splitlines()):  # the order is not promised
@@ -65,7 +74,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         state, path = self.server_state, self.path.removeprefix("/v1").partition("?")[0]
         if path.startswith("/files/"):
-            self._send(200, state.files[path.split("/")[2]])
+            content = state.files[path.split("/")[2]]
+            state.cut_downloads -= 1
+            self._send(200, content if state.cut_downloads < 0 else content[:-9])
         elif path == "/batches":
             self._json({"object": "list", "data": state.batches, "has_more": False})
         else:
@@ -102,6 +113,9 @@ class _Handler(BaseHTTPRequestHandler):
                     "status": "processed",
                 }
             )  # type: ignore[arg-type]
+        elif state.refuse_create:
+            reply = state.refuse_create.pop()
+            self._send(reply.status, reply.rendered(), reply.headers)
         else:
             batch = json.loads(body) | {
                 "id": f"batch-{len(state.batches)}",
@@ -119,8 +133,10 @@ class _Handler(BaseHTTPRequestHandler):
     def _json(self, value: object) -> None:
         self._send(200, json.dumps(value).encode())
 
-    def _send(self, status: int, body: bytes) -> None:
+    def _send(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
         self.send_response(status)
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

@@ -146,6 +146,49 @@ def test_a_batch_that_is_cancelled_stops_the_run_and_a_restart_asks_for_the_rest
     assert sum("done" in text for text in server.submitted()) == 1
 
 
+def test_a_download_that_is_cut_off_is_tried_again_and_nothing_is_submitted_twice(tmp_path: Path) -> None:
+    with batch_server(first_offered) as server:
+        server.cut_downloads = 2
+        predictions = list(classifier(server, tmp_path / "batches.jsonl").classify(["a", "b"]))
+    assert [p.failure for p in predictions] == [None, None]
+    assert len(server.batches) == 1
+
+
+def test_a_batch_that_fails_as_a_whole_is_submitted_anew_on_resume(tmp_path: Path) -> None:
+    state = tmp_path / "batches.jsonl"
+    with batch_server(first_offered) as server:
+        server.fail_whole = True
+        with pytest.raises(ClassifierError, match=r"Enqueued token limit reached.*--resume"):
+            list(classifier(server, state).classify(["a", "b"]))
+        server.fail_whole = False
+        predictions = list(classifier(server, state, max_retries=0).classify(["a", "b"]))
+    assert [p.failure for p in predictions] == [None, None]
+
+
+def test_what_an_expired_batch_left_out_is_submitted_anew_on_resume(tmp_path: Path) -> None:
+    state = tmp_path / "batches.jsonl"
+    with batch_server(lambda _: None) as server:
+        (prediction,) = classifier(server, state, max_retries=0).classify(["a"])
+        assert prediction.failure == "request_failed"
+        server.script = first_offered
+        (prediction,) = classifier(server, state, max_retries=0).classify(["a"])
+    assert prediction.failure is None
+
+
+def test_a_limit_on_submitting_is_waited_for(tmp_path: Path) -> None:
+    with batch_server(first_offered) as server:
+        server.refuse_create = [Reply(status=429, body='{"error": {}}', headers={"Retry-After": "1"})]
+        predictions = list(classifier(server, tmp_path / "batches.jsonl", max_retries=0).classify(["a", "b"]))
+    assert [p.failure for p in predictions] == [None, None]
+
+
+def test_an_endpoint_without_a_batch_api_is_named_as_such(tmp_path: Path) -> None:
+    with batch_server(first_offered) as server:
+        server.refuse_create = [refusal(404, "no such page")]
+        with pytest.raises(ClassifierError, match="has no Batch API"):
+            list(classifier(server, tmp_path / "batches.jsonl").classify(["a"]))
+
+
 def test_the_first_tiny_call_is_made_at_once(tmp_path: Path) -> None:
     with batch_server(first_offered) as server:
         classifier(server, tmp_path / "batches.jsonl").preflight()

@@ -47,6 +47,7 @@ def write(tmp_path: Path, text: str) -> Path:
         ('model = "gpt-4o-mini"', 'modle = "x"', "unknown key 'classifiers.gpt.modle'; did you mean 'model'? (and 1 more)"),
         ('kind = "llm"', 'kind = "llm"\nvotes = 5', "[classifiers.gpt] votes = 5 would all be the same: set temperature above 0"),
         ('kind = "llm"', 'kind = "llm"\ncalibrate = true', "[classifiers.gpt] calibrate needs log-probabilities"),
+        ('model = "gpt-4o-mini"', 'model = "m"\nbase_url = "https://me:s3cret@host/v1"', "classifiers.gpt.base_url holds a password"),
         ("[data]", "[data]\ntrian = 'x'", "unknown key 'data.trian'; did you mean 'train'?"),
         ("[compare]", "[compare]\nmargins = 1", "unknown key 'compare.margins'; did you mean 'margin'?"),
         ("output_usd_per_mtok", "out_usd_per_mtok", "unknown key 'prices.gpt-4o-mini.out_usd_per_mtok'; did you mean 'output_usd_per_mtok'? (and 1 more)"),

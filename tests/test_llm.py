@@ -36,7 +36,7 @@ TREE = Taxonomy.from_paths(
 
 def llm(url: str, taxonomy: Taxonomy = FLAT, **settings: Any) -> LlmClassifier:
     own: dict[str, Any] = {"concurrency": 4, "timeout_s": 5, "max_retries": 3} | settings
-    more = {name: own.pop(name) for name in ("examples_of", "prices") if name in own}
+    more = {name: own.pop(name) for name in ("examples_of", "prices", "form") if name in own}
     return LlmClassifier(
         name="llm",
         taxonomy=taxonomy,
@@ -44,6 +44,7 @@ def llm(url: str, taxonomy: Taxonomy = FLAT, **settings: Any) -> LlmClassifier:
         api_key=KEY,
         examples=FixedExamples(more.get("examples_of", {})),
         prices=more.get("prices"),
+        form=more.get("form"),
     )
 
 

@@ -157,6 +157,25 @@ def test_max_cost_stops_before_it_is_passed_and_a_higher_one_goes_on(folder: Pat
         assert len(asked(server)) == ROWS
 
 
+def test_an_answer_without_usage_counts_as_expected_so_that_max_cost_holds(folder: Path) -> None:
+    def script(call: Call) -> Reply:
+        return Reply(text="Puzzle" if app(call) else "Action", usage=None)
+
+    with chat_server(script) as server:
+        (folder / "experiment.toml").write_text(experiment(server.url, "max_cost_usd = 0.004"))
+        said = harness("compare", cwd=folder)
+        assert said.code == 1, said
+        assert "max_cost_usd" in said.out
+        assert 0 < asked(server).total() < ROWS
+
+
+def test_answers_under_way_when_the_budget_ends_are_kept(folder: Path) -> None:
+    with chat_server(answering(delay_s=0.05)) as server:
+        (folder / "experiment.toml").write_text(experiment(server.url, "max_cost_usd = 0.006"))
+        assert harness("compare", cwd=folder).code == 1
+        assert 8 < len(stored(run_of(folder))) == asked(server).total() < ROWS
+
+
 def test_failed_requests_are_counted_as_such_and_the_exit_code_says_so(folder: Path) -> None:
     def script(call: Call) -> Reply:
         number = app(call)

@@ -182,3 +182,69 @@ def test_fixed_limits_are_kept() -> None:
         list(llm(server.url, requests_per_minute=600, concurrency=8).classify([str(n) for n in range(12)]))
     times = [call.at_s for call in server.calls]
     assert times[-1] - times[0] > 0.95  # 11 gaps of 0.1 s, and at most one is made up for
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"choices": [{"message": "hello", "finish_reason": "stop"}]}',
+        '{"choices": {"0": {}}}',
+        '{"choices": [{"message": {"content": 7}}]}',
+    ],
+)
+def test_a_body_of_an_odd_shape_is_a_failed_request_and_no_crash(body: str) -> None:
+    (prediction,) = answers(lambda _: Reply(body=body), max_retries=0)
+    assert prediction.failure == "request_failed"
+
+
+def test_an_answer_in_parts_is_read_and_an_odd_usage_is_none() -> None:
+    parts = [{"type": "thinking", "thinking": "Action?"}, {"type": "text", "text": "Puzzle"}]
+    choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": parts}}
+    (prediction,) = answers(lambda _: Reply(body=json.dumps({"choices": [choice], "usage": "much"})))
+    assert (prediction.path, prediction.usage) == (("Puzzle",), None)
+
+
+def test_the_first_text_being_too_long_neither_stops_nor_degrades_the_run() -> None:
+    too_long = refusal(400, "This model's maximum context length is 4096 tokens", code="400")
+    with chat_server(lambda call: too_long if "long" in call.text else said("Puzzle")) as server:
+        classifier = llm(server.url, concurrency=1)
+        predictions = list(classifier.classify(["long", "short"]))
+    assert [p.failure for p in predictions] == ["request_failed", None]
+    assert classifier.facts["structured_output"] == "json_schema"
+
+
+def test_what_the_first_tiny_call_found_out_holds_for_the_run() -> None:
+    refused = refusal(400, "response_format is not supported", param="response_format")
+    with chat_server(
+        lambda call: refused if "response_format" in call.body else Reply(text="Puzzle")
+    ) as server:
+        first = llm(server.url)
+        first.preflight()
+        before = len(server.calls)
+        second = llm(server.url, form=first.form)
+        list(second.classify(["a", "b", "c", "d"]))
+    assert len(server.calls) - before == 4
+
+
+def test_a_refusal_that_comes_late_is_asked_again_in_the_form_found_meanwhile() -> None:
+    def script(call: Call) -> Reply:
+        if "response_format" in call.body:
+            return (
+                refusal(400, "no response_format here", param="response_format")
+                if "1" in call.text
+                else Reply(
+                    status=400, body='{"error": {"message": "no", "param": "response_format"}}', delay_s=0.5
+                )
+            )
+        return Reply(text="Puzzle")
+
+    predictions = answers(script, ["1", "2", "3", "4"], concurrency=4)
+    assert [p.failure for p in predictions] == [None] * 4
+
+
+def test_one_text_that_is_always_one_call_too_many_does_not_stop_the_others() -> None:
+    too_large = refusal(429, "Request too large for model m on tokens per min", code="rate_limit_exceeded")
+    predictions = answers(
+        lambda call: too_large if "large" in call.text else said("Puzzle"), ["a", "large", "b"]
+    )
+    assert [p.failure for p in predictions] == [None, "request_failed", None]

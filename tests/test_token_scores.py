@@ -70,3 +70,8 @@ def test_calibration_divides_out_the_answers_to_texts_that_say_nothing() -> None
     bias = [{"a": 0.9, "b": 0.1}, {"a": 0.7, "b": 0.3}]
     assert calibrated({"a": 0.8, "b": 0.2}, bias) == pytest.approx({"a": 0.5, "b": 0.5})
     assert calibrated({"a": 0.8, "b": 0.2}, []) == {"a": 0.8, "b": 0.2}
+
+
+def test_capitals_beyond_ascii_are_read() -> None:
+    reply = tokens(("Игры", {"Игры": 0.9, "Музыка": 0.1}))
+    assert answer_scores(reply, "Игры", ["Игры", "Музыка"]) == pytest.approx({"Игры": 0.9, "Музыка": 0.1})
