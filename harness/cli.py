@@ -98,6 +98,7 @@ def compare(
         checked = session.check(file, limit=run.read("data.json")["limit_n"], console=console)
         session.check_unchanged(checked, run)
         fresh = fresh or run.read("data.json").get("fresh", False)
+    gc.freeze()  # what is loaded stays, so it need not be looked through again and again
     with run.locked(), _kept(run):
         failed = runner.answer_all(checked, run, fresh=fresh, console=console)
     _report(run, console)
