@@ -11,7 +11,7 @@ import hashlib
 import sys
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
-from pathlib import Path, PurePath
+from pathlib import Path
 
 from classifiers.background import stream
 from classifiers.chat import ChatEndpoint
@@ -122,7 +122,7 @@ class LlmClassifier:
         settings = self._settings
         identity: dict[str, Scalar] = {
             "kind": "llm",
-            "model": PurePath(settings.model).name if self._weights_sha256 else settings.model,
+            "model": settings.named_model,
             "endpoint": "local" if self._weights_sha256 else self._endpoint.address,
             "weights_sha256": self._weights_sha256,
             "path": settings.path,

@@ -7,6 +7,7 @@ imported here, so reading an experiment stays cheap.
 from __future__ import annotations
 
 import datetime
+from pathlib import PurePath
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator

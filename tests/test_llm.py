@@ -426,6 +426,20 @@ def test_the_identity_changes_with_what_changes_an_answer_and_with_nothing_else(
     assert len({*identities, json.dumps(dict(same), sort_keys=True)}) == len(others) + 1
 
 
+def test_where_a_local_model_lies_is_not_in_the_identity() -> None:
+    here, there = (
+        LlmClassifier(
+            name="llm",
+            taxonomy=FLAT,
+            settings=LlmSettings(kind="llm", model=f"local:{folder}m.gguf"),
+            weights_sha256="0" * 64,
+        )
+        for folder in ("", "/models/")
+    )
+    assert here.identity == there.identity
+    assert here.identity["model"] == "local:m.gguf"
+
+
 def test_a_broken_template_is_found_before_any_call() -> None:
     with pytest.raises(PromptError, match="no_such_prompt"):
         llm("http://127.0.0.1:9/v1", prompt="no_such_prompt")
