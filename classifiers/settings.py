@@ -85,6 +85,12 @@ class LlmSettings(Settings):
         """Whether it needs training examples."""
         return self.examples > 0
 
+    @property
+    def named_model(self) -> str:
+        """The model, a local file by its name alone: where it lies changes no answer."""
+        kind, local, file = self.model.partition("local:")
+        return self.model if kind or not local else local + PurePath(file).name
+
     @field_validator("examples_by")
     @classmethod
     def _there_are_examples(cls, examples_by: str, known: ValidationInfo) -> str:
