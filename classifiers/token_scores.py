@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from prompts.errors import ClassifierError
 from prompts.taxonomy import Path, Taxonomy
 
 Scores = tuple[Mapping[str, float], ...]
@@ -80,10 +81,16 @@ def calibrated(scores: Mapping[T, float], bias: Sequence[Mapping[T, float]]) -> 
 
     Args:
         scores: answer -> probability.
-        bias: the same for each content-free text; empty leaves the scores as they are.
+        bias: the same for each content-free text.
+
+    Raises:
+        ClassifierError: there is none, so that nothing can be divided out.
     """
     if not bias:
-        return dict(scores)
+        raise ClassifierError(
+            "calibrate = true, but no text that says nothing was answered with log-probabilities; "
+            "--resume asks again, or leave calibrate out"
+        )
     floor = 1e-4  # an answer the content-free texts never get must not win by a division by nearly 0
     weighed = {a: p / max(sum(one[a] for one in bias) / len(bias), floor) for a, p in scores.items()}
     total = sum(weighed.values())

@@ -248,3 +248,11 @@ def test_one_text_that_is_always_one_call_too_many_does_not_stop_the_others() ->
         lambda call: too_large if "large" in call.text else said("Puzzle"), ["a", "large", "b"]
     )
     assert [p.failure for p in predictions] == [None, "request_failed", None]
+
+
+def test_a_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    with chat_server(lambda _: said("Puzzle")) as server:
+        monkeypatch.setenv("HTTP_PROXY", server.url.removesuffix("/v1"))
+        (prediction,) = llm("http://llm.invalid/v1").classify(["a"])
+    assert prediction.path == ("Puzzle",)
+    assert [call.path for call in server.calls] == ["http://llm.invalid/v1/chat/completions"]

@@ -5,6 +5,7 @@ import math
 import pytest
 
 from classifiers.token_scores import Token, answer_scores, calibrated
+from prompts.errors import ClassifierError
 
 
 def tokens(*parts: tuple[str, dict[str, float]]) -> list[Token]:
@@ -69,7 +70,8 @@ def test_a_reply_by_an_alias_tells_nothing() -> None:
 def test_calibration_divides_out_the_answers_to_texts_that_say_nothing() -> None:
     bias = [{"a": 0.9, "b": 0.1}, {"a": 0.7, "b": 0.3}]
     assert calibrated({"a": 0.8, "b": 0.2}, bias) == pytest.approx({"a": 0.5, "b": 0.5})
-    assert calibrated({"a": 0.8, "b": 0.2}, []) == {"a": 0.8, "b": 0.2}
+    with pytest.raises(ClassifierError, match="leave calibrate out"):
+        calibrated({"a": 0.8, "b": 0.2}, [])
 
 
 def test_capitals_beyond_ascii_are_read() -> None:

@@ -1,0 +1,8 @@
+"""What holds for every test."""
+
+import signal
+
+# A shell that runs the tests in the background has SIGINT ignored, and so have all processes they start: the
+# tests that press Ctrl-C would test nothing.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
