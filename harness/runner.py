@@ -116,7 +116,8 @@ def _answer_one(
         todo = (example for example in session.dataset.test if example.id not in done)
         answers = stack.enter_context(closing(_answers(classifier, todo, timing)))
         count = len(done)
-        for count, (example, prediction) in enumerate(answers, count + 1):  # noqa: B020
+        for example, prediction in answers:
+            count += 1
             writer.append(answer_row(example.id, prediction))
             timing.write_now_and_then()
             update(count, total)
