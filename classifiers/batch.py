@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import os
 import time
 import uuid
 from collections import Counter
@@ -39,6 +38,10 @@ _URL: Literal["/v1/chat/completions"] = "/v1/chat/completions"
 _TAG = "llm_vs_bert_submission"
 
 
+class _NotBegunError(ClassifierError):
+    """A submission that the provider surely did not take."""
+
+
 @dataclass
 class _Submission:
     """Requests that go together."""
@@ -61,12 +64,10 @@ class BatchQueue:
     Attributes:
         state: a file of what was submitted; it survives a restart.
         poll_s: seconds between two looks at a batch.
-        submitted: batches submitted by this object.
     """
 
     state: Path
     poll_s: float
-    submitted: int = 0
     _spent: set[str] = field(default_factory=set)
     _known: dict[str, _Submission] = field(default_factory=dict)
     _asked: Counter[str] = field(default_factory=Counter)
@@ -77,7 +78,7 @@ class BatchQueue:
 
     def __post_init__(self) -> None:
         submissions: dict[str, _Submission] = {}
-        for row in _rows(self.state):
+        for row in batch_lines.noted(self.state):
             if "spent" in row:
                 self._spent.update(row["spent"])
             elif "ids" in row:
@@ -138,7 +139,7 @@ class BatchQueue:
             if submission.batch is None:
                 return {}
         batch = await self._ended(client, submission.batch)
-        return await self._patiently(lambda: batch_lines.results(client, batch), batch.id)
+        return await self._patiently(lambda: batch_lines.results(client, batch), f"batch {batch.id}")
 
     async def _flush_when_quiet(self, client: AsyncOpenAI) -> None:
         while (left_s := self._last_asked_s + QUIET_S - time.monotonic()) > 0:
@@ -152,7 +153,7 @@ class BatchQueue:
     async def _run(self, client: AsyncOpenAI, waiting: Mapping[str, _Waiting]) -> None:
         try:
             batch = await self._ended(client, await self._submit(client, waiting))
-            lines = await self._patiently(lambda: batch_lines.results(client, batch), batch.id)
+            lines = await self._patiently(lambda: batch_lines.results(client, batch), f"batch {batch.id}")
             if missing := [custom_id for custom_id in waiting if custom_id not in lines]:
                 self._spend(missing)
             for custom_id, one in waiting.items():
@@ -170,16 +171,16 @@ class BatchQueue:
                     one.completion.set_exception(exc)
 
     async def _submit(self, client: AsyncOpenAI, waiting: Mapping[str, _Waiting]) -> str:
-        patient = client.with_options(max_retries=5, timeout=300.0)
+        slow = client.with_options(timeout=300.0)
         content = b"".join(one.line for one in waiting.values())
-        file = await patient.files.create(file=("requests.jsonl", content), purpose="batch")
+        upload = partial(slow.files.create, file=("requests.jsonl", content), purpose="batch")
+        file = await self._patiently(upload, "its file")
         name = uuid.uuid4().hex
         submission = _Submission(ids=list(waiting))
         self._known |= dict.fromkeys(submission.ids, submission)
         self._note({"submission": name, "ids": list(submission.ids)})
-        self.submitted += 1
         begin = partial(
-            client.with_options(timeout=300.0).batches.create,
+            slow.batches.create,
             input_file_id=file.id,
             endpoint=_URL,
             completion_window="24h",
@@ -187,12 +188,18 @@ class BatchQueue:
         )
         try:
             submission.batch = await self._begun(client, begin, name)
-        except ClassifierError:
+        except _NotBegunError:  # and only then: any other error leaves open whether it was
             self._spend(submission.ids)
             raise
         return submission.batch
 
     async def _begun(self, client: AsyncOpenAI, begin: Callable[[], Awaitable[Batch]], name: str) -> str:
+        """Return the batch that was begun.
+
+        Raises:
+            _NotBegunError: it surely was not.
+            ClassifierError: nobody can tell; the next process looks for it.
+        """
         since_s = time.monotonic()
         while True:
             try:
@@ -202,18 +209,18 @@ class BatchQueue:
             except openai.RateLimitError as exc:
                 wait_s = retry_after_s(exc.response.headers) or self.poll_s
                 if time.monotonic() + wait_s - since_s > PATIENCE_S:
-                    raise batch_lines.refused(exc) from None
+                    raise _NotBegunError(str(batch_lines.refused(exc))) from None
                 await asyncio.sleep(wait_s)
             except (openai.APIConnectionError, openai.InternalServerError) as exc:
                 # The lost answer may hide a batch that was begun: never submit it again without looking.
                 found = await self._find(client, name)
                 if found is None:
-                    raise ClassifierError(
+                    raise _NotBegunError(
                         f"the batch could not be submitted ({type(exc).__name__}); --resume tries again"
                     ) from None
                 return found
             except openai.APIStatusError as exc:
-                raise batch_lines.refused(exc) from None
+                raise _NotBegunError(str(batch_lines.refused(exc))) from None
 
     async def _find(self, client: AsyncOpenAI, name: str) -> str | None:
         """Look for a submission among the provider's batches; None where it never arrived."""
@@ -225,11 +232,11 @@ class BatchQueue:
                     return batch.id
             return None
 
-        return await self._patiently(look, name)
+        return await self._patiently(look, f"submission {name}")
 
     async def _ended(self, client: AsyncOpenAI, batch_id: str) -> Batch:
         while True:
-            batch = await self._patiently(lambda: client.batches.retrieve(batch_id), batch_id)
+            batch = await self._patiently(lambda: client.batches.retrieve(batch_id), f"batch {batch_id}")
             if batch.status == "failed":
                 self._spend([id_ for id_, one in self._known.items() if one.batch == batch_id])
                 raise ClassifierError(
@@ -257,7 +264,8 @@ class BatchQueue:
                 why = type(exc).__name__
             if time.monotonic() - since_s > PATIENCE_S:
                 raise ClassifierError(
-                    f"cannot look after batch {what} ({why}); it goes on without: --resume waits for it"
+                    f"cannot reach the Batch API for {what} ({why}); what was submitted goes on without, and "
+                    "--resume waits for it"
                 )
             await asyncio.sleep(self.poll_s)
 
@@ -265,17 +273,6 @@ class BatchQueue:
         self.state.parent.mkdir(parents=True, exist_ok=True)
         with self.state.open("ab") as file:
             file.write(json.dumps(row).encode() + b"\n")
-
-
-def _rows(path: Path) -> list[dict[str, Any]]:
-    """Read what was noted, and take away a last line that a kill cut in half."""
-    if not path.exists():
-        return []
-    lines = path.read_bytes().splitlines(keepends=True)
-    if lines and not lines[-1].endswith(b"\n"):
-        os.truncate(path, sum(map(len, lines[:-1])))
-        lines.pop()
-    return [json.loads(line) for line in lines]
 
 
 def _chunks(waiting: Mapping[str, _Waiting]) -> Iterator[dict[str, _Waiting]]:

@@ -1,9 +1,11 @@
-"""What a batch came to: its output and error files as completions, and its refusals as errors of ours."""
+"""The lines of a batch: what was noted of it, and its output and error files as completions or errors."""
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import openai
@@ -13,6 +15,17 @@ from openai.types.chat import ChatCompletion
 
 from classifiers.chat_errors import TryAgain
 from prompts.errors import ClassifierError
+
+
+def noted(path: Path) -> list[dict[str, Any]]:
+    """Read what was noted, and take away a last line that a kill cut in half."""
+    if not path.exists():
+        return []
+    lines = path.read_bytes().splitlines(keepends=True)
+    if lines and not lines[-1].endswith(b"\n"):
+        os.truncate(path, sum(map(len, lines[:-1])))
+        lines.pop()
+    return [json.loads(line) for line in lines]
 
 
 async def results(client: AsyncOpenAI, batch: Batch) -> dict[str, Mapping[str, Any]]:

@@ -21,7 +21,6 @@ PACKAGES = (
     "xllamacpp",
     "scikit-learn",
     "scipy",
-    "statsmodels",
     "numpy",
     "pandas",
     "datasketch",

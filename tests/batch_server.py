@@ -33,6 +33,8 @@ class BatchServer:
     looked: int = 0
     lose_answer_of_create: bool = False
     refuse_create: list[Reply] = field(default_factory=list)
+    refuse_files: list[Reply] = field(default_factory=list)
+    lists_fail: bool = False
     cut_downloads: int = 0
     fail_whole: bool = False
     url: str = ""
@@ -77,6 +79,8 @@ class _Handler(BaseHTTPRequestHandler):
             content = state.files[path.split("/")[2]]
             state.cut_downloads -= 1
             self._send(200, content if state.cut_downloads < 0 else content[:-9])
+        elif path == "/batches" and state.lists_fail:
+            self._send(500, b"{}")
         elif path == "/batches":
             self._json({"object": "list", "data": state.batches, "has_more": False})
         else:
@@ -96,6 +100,9 @@ class _Handler(BaseHTTPRequestHandler):
             reply = state.script(call)
             assert reply is not None
             self._send(reply.status, reply.rendered())
+        elif path == "/files" and state.refuse_files:
+            reply = state.refuse_files.pop()
+            self._send(reply.status, reply.rendered(), reply.headers)
         elif path == "/files":
             head = f"Content-Type: {self.headers['Content-Type']}\r\n\r\n".encode()
             parts = BytesParser().parsebytes(head + body).get_payload()

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from classifiers import batch
 from classifiers.contract import Prediction
 from classifiers.llm import LlmClassifier
 from classifiers.settings import LlmSettings, Price
@@ -182,11 +183,27 @@ def test_a_limit_on_submitting_is_waited_for(tmp_path: Path) -> None:
     assert [p.failure for p in predictions] == [None, None]
 
 
-def test_an_endpoint_without_a_batch_api_is_named_as_such(tmp_path: Path) -> None:
+@pytest.mark.parametrize("where", ["refuse_create", "refuse_files"])
+def test_an_endpoint_without_a_batch_api_is_named_as_such(tmp_path: Path, where: str) -> None:
     with batch_server(first_offered) as server:
-        server.refuse_create = [refusal(404, "no such page")]
+        setattr(server, where, [refusal(404, "no such page")])
         with pytest.raises(ClassifierError, match="has no Batch API"):
             list(classifier(server, tmp_path / "batches.jsonl").classify(["a"]))
+
+
+def test_a_submission_nobody_can_tell_of_is_looked_for_on_resume_and_not_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch, "PATIENCE_S", 0.3)  # ten minutes would be long for a test
+    state = tmp_path / "batches.jsonl"
+    with batch_server(first_offered) as server:
+        server.lose_answer_of_create = server.lists_fail = True
+        with pytest.raises(ClassifierError, match=r"cannot reach the Batch API.*--resume"):
+            list(classifier(server, state).classify(["a", "b"]))
+        server.lose_answer_of_create = server.lists_fail = False
+        predictions = list(classifier(server, state).classify(["a", "b"]))
+    assert [p.failure for p in predictions] == [None, None]
+    assert len(server.batches) == 1
 
 
 def test_the_first_tiny_call_is_made_at_once(tmp_path: Path) -> None:
