@@ -1,6 +1,6 @@
 """One chat endpoint: what is sent, what is tried again, and what an answer means.
 
-In: messages and the answers allowed. Out: an `Answer`, or a `ClassifierError` when no call can ever succeed.
+In: messages and the answers allowed. Out: an `Answer`, or an `EndpointError` when no call can ever succeed.
 Everything that the `openai` client raises is translated here.
 """
 
@@ -78,6 +78,7 @@ class ChatEndpoint:
         self.calls = 0
         self.retries = 0
         self.limits_met = 0
+        self._in_vain = 0
         self._api_key = api_key
         self._timeout_s = timeout_s
         self._max_retries = max_retries
@@ -93,10 +94,11 @@ class ChatEndpoint:
         parts = urlsplit(self.base_url)
         return (parts.netloc + parts.path).rstrip("/")
 
-    def connect(self) -> AbstractAsyncContextManager[Connection]:
-        """Open the connections; they belong to the running loop."""
+    def connect(self, questions: int) -> AbstractAsyncContextManager[Connection]:
+        """Open the connections for so many questions at once; they belong to the running loop."""
+        at_once = min(self._concurrency, questions)
         pace = Pace(
-            self._concurrency,
+            at_once,
             requests_per_minute=self._requests_per_minute,
             tokens_per_minute=self._tokens_per_minute,
         )
@@ -104,7 +106,7 @@ class ChatEndpoint:
             self.base_url,
             api_key=self._api_key,
             timeout_s=self._timeout_s,
-            concurrency=self._concurrency,
+            at_once=at_once,
             pace=pace,
             batch=BatchQueue(self._batches, self._batch_poll_s) if self._batches else None,
         )
@@ -116,7 +118,7 @@ class ChatEndpoint:
         allowed: Sequence[str],
         *,
         vote: int = 0,
-        trying: bool = False,
+        live: bool = False,
         timeout_s: float | None = None,
     ) -> Answer:
         """Ask until there is an answer, or until the attempts are used up.
@@ -126,18 +128,18 @@ class ChatEndpoint:
             messages: the prompt for an answer in plain words (False) and as JSON (True).
             allowed: the answers an endpoint with structured output is held to.
             vote: which of several answers to the same question; each is sampled with a seed of its own.
-            trying: whether this only finds out if the endpoint works: one retry, and no answer is an error.
+            live: whether to ask at once even where questions go into a batch.
             timeout_s: for one attempt, instead of the endpoint's own.
 
         Raises:
-            ClassifierError: no call can succeed: wrong key, unknown model, a request that is refused as such.
+            EndpointError: no call can succeed: wrong key, unknown model, a request that is refused as such,
+                or no answer to any of the first calls.
         """
         spent = Spent()
-        retries = min(1, self._max_retries) if trying else self._max_retries
-        batch = None if trying else connection.batch
+        batch = None if live else connection.batch
         retrying = tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception_type(TryAgain),
-            stop=Attempts(retries, limits_count=trying or batch is not None),
+            stop=Attempts(self._max_retries, limits_count=batch is not None),
             wait=wait_s,
             reraise=True,
         )
@@ -146,11 +148,9 @@ class ChatEndpoint:
             async for attempt in retrying:
                 with attempt:
                     self.retries += attempt.retry_state.attempt_number > 1
-                    completion = None
-                    while completion is None:
-                        completion = await self._call(
-                            connection, wanted, batch, timeout_s or self._timeout_s, spent
-                        )
+                    completion = await self._completion(
+                        connection, wanted, batch, timeout_s or self._timeout_s, spent
+                    )
                     spent.usages.append(read_usage(completion.usage, calls=0))
                     answer = read_answer(completion)
                     if answer.failure == "empty":
@@ -159,11 +159,30 @@ class ChatEndpoint:
         except TryAgain as exc:
             if exc.answer is not None:
                 return spent.on(exc.answer)
-            if trying:
-                raise out_of_service(self.base_url, exc) from exc
         except ItemFails as exc:
             return spent.on(Answer(text="", failure=exc.failure))
         return spent.on(Answer(text="", failure="request_failed"))
+
+    async def _completion(
+        self,
+        connection: Connection,
+        wanted: Wanted,
+        batch: BatchQueue | None,
+        timeout_s: float,
+        spent: Spent,
+    ) -> ChatCompletion:
+        try:
+            while True:
+                completion = await self._call(connection, wanted, batch, timeout_s, spent)
+                if completion is not None:
+                    return completion
+        except TryAgain as exc:
+            if not (batch or exc.limited or self.form.ever_answered):
+                self._in_vain += 1
+                # Two attempts of every question under way, and no answer to any yet: there will be none.
+                if self._in_vain >= connection.at_once * min(2, 1 + self._max_retries):
+                    raise out_of_service(self.base_url, exc) from exc
+            raise
 
     async def _call(
         self,

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import openai
 
 from classifiers.contract import Failure
-from prompts.errors import ClassifierError
+from prompts.errors import EndpointError
 
 if TYPE_CHECKING:
     from classifiers.chat import ChatEndpoint
@@ -91,9 +91,9 @@ def classify_status(
     if status in (401, 403):
         key = f"the key in {endpoint.api_key_env}" if endpoint.api_key_env else "a call without a key"
         allowed = "" if status == 401 else f" the use of {endpoint.model!r}"
-        return ClassifierError(f"{host} refuses {key}{allowed} (HTTP {status}): check the key and its rights")
+        return EndpointError(f"{host} refuses {key}{allowed} (HTTP {status}): check the key and its rights")
     if status == 402 or code == "insufficient_quota":
-        return ClassifierError(
+        return EndpointError(
             f"{host} refuses to answer because the account has no credit left (HTTP {status}): top it up"
         )
     said = exc.message.lower()
@@ -112,10 +112,10 @@ def classify_status(
             return Adapt("response_format")
     if answered:
         return ItemFails("request_failed")
-    return ClassifierError(f"{host} refuses the request (HTTP {status}): {endpoint.redacted(exc.message)}")
+    return EndpointError(f"{host} refuses the request (HTTP {status}): {endpoint.redacted(exc.message)}")
 
 
-def unknown_model(endpoint: ChatEndpoint, models: Sequence[str] | None) -> ClassifierError:
+def unknown_model(endpoint: ChatEndpoint, models: Sequence[str] | None) -> EndpointError:
     """Return what HTTP 404 means: the model is not there, or the address is not one of chats.
 
     Args:
@@ -123,25 +123,25 @@ def unknown_model(endpoint: ChatEndpoint, models: Sequence[str] | None) -> Class
         models: the models it lists, or None where it lists none.
     """
     if models is None:
-        return ClassifierError(
+        return EndpointError(
             f"no chat endpoint at {endpoint.base_url} (HTTP 404), or it does not know the model "
             f"{endpoint.model!r}; most base URLs end in /v1"
         )
     near = difflib.get_close_matches(endpoint.model, models, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     some = ", ".join(map(repr, sorted(models)[:8])) + (", ..." if len(models) > 8 else "")
-    return ClassifierError(
+    return EndpointError(
         f"{urlsplit(endpoint.base_url).netloc} has no model {endpoint.model!r}: {hint}"
         f"it lists {some or 'none'}"
     )
 
 
-def out_of_service(base_url: str, exc: TryAgain) -> ClassifierError:
+def out_of_service(base_url: str, exc: TryAgain) -> EndpointError:
     """Return the error for an endpoint that gave no answer to a first call."""
     if exc.unreachable:
         cure = "check base_url, the network, and that the server runs"
-        return ClassifierError(f"cannot reach {base_url} ({exc}): {cure}")
-    return ClassifierError(f"{base_url} does not answer ({exc}): try again later")
+        return EndpointError(f"cannot reach {base_url} ({exc}): {cure}")
+    return EndpointError(f"{base_url} does not answer ({exc}): try again later")
 
 
 def no_answer(exc: BaseException) -> str:

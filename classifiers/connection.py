@@ -19,11 +19,13 @@ class Connection:
     """It belongs to the running loop.
 
     Attributes:
+        at_once: calls in flight at most.
         client: sends each call once; whoever uses it tries again.
         pace: lets the calls in; it has seen the headers of every answer.
         batch: what to put questions into, or None to ask at once.
     """
 
+    at_once: int
     client: AsyncOpenAI
     pace: Pace
     batch: BatchQueue | None
@@ -35,7 +37,7 @@ async def connect(
     *,
     api_key: str | None,
     timeout_s: float,
-    concurrency: int,
+    at_once: int,
     pace: Pace,
     batch: BatchQueue | None,
 ) -> AsyncIterator[Connection]:
@@ -45,7 +47,7 @@ async def connect(
         base_url: of the endpoint.
         api_key: or None for an endpoint without keys.
         timeout_s: of silence.
-        concurrency: calls in flight at most.
+        at_once: calls in flight at most.
         pace: for the connection.
         batch: for the connection.
     """
@@ -54,7 +56,7 @@ async def connect(
     async def heed(response: httpx2.Response) -> None:
         pace.heed(response.headers)
 
-    connections = concurrency + 1
+    connections = at_once + 1
     # By aiohttp, as a call takes two thirds of the processor time that it takes with the default client.
     http = openai.DefaultAioHttpClient(
         trust_env=not is_this_machine(base_url),  # a proxy does not know our loopback
@@ -64,4 +66,4 @@ async def connect(
     async with AsyncOpenAI(
         api_key=api_key or "none", base_url=base_url, max_retries=0, timeout=timeout_s, http_client=http
     ) as client:
-        yield Connection(client=client, pace=pace, batch=batch)
+        yield Connection(at_once=at_once, client=client, pace=pace, batch=batch)

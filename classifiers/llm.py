@@ -165,7 +165,7 @@ class LlmClassifier:
 
         async def first_calls() -> None:
             asked = self._questions.about(())
-            async with self._endpoint.connect() as connection:
+            async with self._endpoint.connect(calls) as connection:
                 texts = (f"{number}" for number in range(calls))
                 await asyncio.gather(*(self._ask(connection, asked, text, first=True) for text in texts))
 
@@ -191,7 +191,7 @@ class LlmClassifier:
                     await emit(await self._answer(connection, index, text))
 
             left_s = None if self._deadline is None else self._deadline - time.monotonic()
-            async with self._endpoint.connect() as connection:
+            async with self._endpoint.connect(len(texts)) as connection:
                 try:
                     async with asyncio.timeout(left_s), asyncio.TaskGroup() as group:
                         for _ in range(min(self._workers, len(texts))):
@@ -296,5 +296,5 @@ class LlmClassifier:
         # A local server computes the fixed part of the prompt anew in every slot, which may take a minute.
         timeout_s = max(self._settings.timeout_s, START_TIMEOUT_S) if first and self._local else None
         return await self._endpoint.ask(
-            connection, messages, asked.answers, vote=vote, trying=first, timeout_s=timeout_s
+            connection, messages, asked.answers, vote=vote, live=first, timeout_s=timeout_s
         )

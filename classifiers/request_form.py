@@ -71,6 +71,11 @@ class RequestForm:
         """Note that a request of this form was answered, so that a refusal of it is about its text."""
         self._answered.add(_key(request))
 
+    @property
+    def ever_answered(self) -> bool:
+        """Whether any request was."""
+        return bool(self._answered)
+
     def was_answered(self, request: Mapping[str, Any]) -> bool:
         """Tell whether a request of this form was ever answered."""
         return _key(request) in self._answered

@@ -23,6 +23,7 @@ from prompts.taxonomy import Taxonomy
 if TYPE_CHECKING:
     from classifiers.few_shot import Examples
     from classifiers.llm import LlmClassifier
+    from classifiers.request_form import RequestForm
     from harness.run_folder import RunFolder
     from harness.session import Session
 
@@ -41,6 +42,7 @@ class Prepared:
         base: the folder of the encoder that is fine-tuned, or None.
         gguf: the file of a local LLM, or None.
         llm: makes the LLM classifier, given the local server or None; None for the other kinds.
+        form: of the requests to its endpoint; None where there is none, or it is started here.
     """
 
     name: str
@@ -49,10 +51,22 @@ class Prepared:
     base: Path | None = None
     gguf: Path | None = None
     llm: Callable[..., LlmClassifier] | None = None
+    form: RequestForm | None = None
+
+    @property
+    def untried(self) -> bool:
+        """Whether its endpoint has answered nothing yet."""
+        return self.form is not None and not self.form.ever_answered
 
 
 def prepare(
-    name: str, settings: AnySettings, file: ExperimentFile, dataset: Dataset, *, calls: bool = True
+    name: str,
+    settings: AnySettings,
+    file: ExperimentFile,
+    dataset: Dataset,
+    *,
+    calls: bool = True,
+    first: bool = False,
 ) -> Prepared:
     """Find out whether a classifier can work, fetching what it needs; nothing is written into a run.
 
@@ -62,6 +76,8 @@ def prepare(
         file: the experiment.
         dataset: its data.
         calls: False when no endpoint is to be asked; then none has to be there, and no key either.
+        first: whether nothing is trained or answered before it, so that its answers themselves show at once
+            whether its endpoint works.
 
     Raises:
         HarnessError: it cannot; the message says why and what to do.
@@ -90,11 +106,11 @@ def prepare(
             }
             return Prepared(name=name, settings=settings, training_identity=identity)
         case LlmSettings():
-            return _prepare_llm(name, settings, file, dataset, calls=calls)
+            return _prepare_llm(name, settings, file, dataset, calls=calls, first=first)
 
 
 def _prepare_llm(
-    name: str, settings: LlmSettings, file: ExperimentFile, dataset: Dataset, *, calls: bool
+    name: str, settings: LlmSettings, file: ExperimentFile, dataset: Dataset, *, calls: bool, first: bool
 ) -> Prepared:
     from classifiers.llm import LlmClassifier
 
@@ -120,8 +136,10 @@ def _prepare_llm(
             f"{file.source}: classifiers.{name}.max_cost_usd cannot be kept, as the price of "
             f'{settings.model!r} is unknown; add [prices."{settings.model}"] with its source and date'
         )
-    classifier.preflight()
-    return Prepared(name=name, settings=settings, llm=partial(make, form=classifier.form))
+    if not first or settings.mode == "batch":
+        classifier.preflight()
+    form = classifier.form
+    return Prepared(name=name, settings=settings, llm=partial(make, form=form), form=form)
 
 
 def _examples(settings: LlmSettings, file: ExperimentFile, dataset: Dataset) -> Examples:

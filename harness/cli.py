@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from prompts.errors import ConfigError, HarnessError
+from prompts.errors import ConfigError, EndpointError, HarnessError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -99,8 +99,13 @@ def compare(
         session.check_unchanged(checked, run)
         fresh = fresh or run.read("data.json").get("fresh", False)
     gc.freeze()  # what is loaded stays, so it need not be looked through again and again
-    with run.locked(), _kept(run):
-        failed = runner.answer_all(checked, run, fresh=fresh, console=console)
+    try:
+        with run.locked(), _kept(run):
+            failed = runner.answer_all(checked, run, fresh=fresh, console=console)
+    except EndpointError:
+        if resume is None:
+            run.discard()
+        raise
     _report(run, console)
     raise typer.Exit(CLASSIFIER_FAILED if failed else DONE)
 

@@ -6,8 +6,9 @@ Small files are replaced in one step; the answers are appended line by line (`ha
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -69,6 +70,12 @@ class RunFolder:
     def write(self, file: str, content: Any) -> None:
         """Write a JSON file of the run in one step."""
         write_text(self.path / file, json.dumps(content, ensure_ascii=False, indent=1) + "\n")
+
+    def discard(self) -> None:
+        """Take back a run that never began, and the folder of runs if it was the first."""
+        shutil.rmtree(self.path)
+        with suppress(OSError):  # there are others
+            self.path.parent.rmdir()
 
     @contextmanager
     def locked(self) -> Iterator[None]:

@@ -26,7 +26,7 @@ from harness.progress import progress, say
 from harness.run_folder import RunFolder
 from harness.session import Session
 from harness.timing import Timing
-from prompts.errors import ClassifierError, ConfigError
+from prompts.errors import ClassifierError, ConfigError, EndpointError
 
 if TYPE_CHECKING:
     from classifiers.llm import LlmClassifier
@@ -45,6 +45,9 @@ def answer_all(session: Session, run: RunFolder, *, fresh: bool, console: Consol
 
     Returns:
         The names of the classifiers that could not finish, or some of whose requests failed on every attempt.
+
+    Raises:
+        EndpointError: the first one's endpoint, which nothing has tried before, gives no answer.
     """
     Thread(target=reporting.prepare, name="prepare-report", daemon=True).start()
     failed = []
@@ -63,6 +66,8 @@ def answer_all(session: Session, run: RunFolder, *, fresh: bool, console: Consol
                 )
                 failed.append(prepared.name)
         except ClassifierError as exc:
+            if isinstance(exc, EndpointError) and prepared.untried:
+                raise
             say(console, f"{prepared.name}: {exc}", "bold red")
             timing.error = str(exc)
             failed.append(prepared.name)

@@ -73,10 +73,14 @@ def check(
             f"{file.source}: {leaks}; take these texts out of train and dev (`harness data` lists them), "
             "or set allow_leakage = true under [compare] and the report will say so"
         )
-    prepared = tuple(
-        prepare(name, settings, file, dataset, calls=calls)
+    wanted = [
+        (name, settings)
         for name, settings in experiment.classifiers.items()
         if answering or settings.kind != "llm"
+    ]
+    prepared = tuple(
+        prepare(name, settings, file, dataset, calls=calls, first=place == 0)
+        for place, (name, settings) in enumerate(wanted)
     )
     return Session(file=file, dataset=dataset, prepared=prepared, limit=limit)
 

@@ -23,3 +23,7 @@ class PromptError(HarnessError):
 
 class ClassifierError(HarnessError):
     """A classifier as a whole cannot work: no weights, no endpoint, a wrong key, an unknown model."""
+
+
+class EndpointError(ClassifierError):
+    """The endpoint of a classifier refuses every call, or has answered none."""

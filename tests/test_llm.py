@@ -18,7 +18,7 @@ from classifiers.llm import LlmClassifier
 from classifiers.local_models import fetch
 from classifiers.local_server import serve
 from classifiers.settings import LlmSettings, Price
-from prompts.errors import ClassifierError, PromptError
+from prompts.errors import ClassifierError, EndpointError, PromptError
 from prompts.taxonomy import Taxonomy
 from tests.chat_server import Call, Reply, chat_server, refusal
 
@@ -370,6 +370,22 @@ def test_preflight_finds_an_endpoint_that_is_out_of_order() -> None:
     ):
         llm(server.url).preflight()
     assert len(server.calls) == 2
+
+
+def test_an_endpoint_that_answers_no_first_call_is_given_up_after_two_attempts_of_each_under_way() -> None:
+    with (
+        chat_server(lambda _: refusal(503, "down")) as server,
+        pytest.raises(EndpointError, match=r"does not answer \(HTTP 503\)"),
+    ):
+        list(llm(server.url, concurrency=4).classify([f"{n}" for n in range(40)]))
+    assert len(server.calls) <= 8
+
+
+def test_an_endpoint_with_a_bad_start_is_not_given_up() -> None:
+    bad = iter(range(7))
+    with chat_server(lambda _: said("Puzzle") if next(bad, None) is None else refusal(503, "busy")) as server:
+        predictions = list(llm(server.url, concurrency=4).classify([f"{n}" for n in range(40)]))
+    assert {prediction.failure for prediction in predictions} == {None}
 
 
 def test_an_own_price_is_charged_with_cached_input_apart() -> None:

@@ -211,6 +211,36 @@ def test_an_endpoint_that_refuses_is_one_line_before_anything_is_written(
     assert not (folder / "runs").exists()
 
 
+def test_the_first_classifier_is_tried_by_its_first_answers_and_every_other_before_anything_is_trained(
+    folder: Path,
+) -> None:
+    with chat_server(answering()) as good, chat_server(lambda _: refusal(401, "no")) as bad:
+        (folder / "experiment.toml").write_text(experiment(good.url))
+        assert harness("compare", cwd=folder).code == 0
+        assert len(good.calls) == asked(good).total() == ROWS
+        second = experiment(bad.url).replace(
+            "[classifiers.llm]", '[classifiers.tfidf]\nkind = "baseline"\n[classifiers.llm]'
+        )
+        (folder / "experiment.toml").write_text(
+            second.replace("[data]", '[compare]\nallow_leakage = true\n[data]\ntrain = "test.csv"')
+        )
+        said = harness("compare", "--runs", "second", cwd=folder)
+        assert said.code == 2, said
+        assert len(bad.calls) == 1
+        assert not (folder / "second").exists()
+
+
+def test_a_resumed_run_stays_when_its_endpoint_has_gone(folder: Path) -> None:
+    with chat_server(answering(delay_s=0.05)) as server:
+        (folder / "experiment.toml").write_text(experiment(server.url))
+        stop_after(folder, ROWS // 2, signal.SIGKILL)
+    kept = stored(run_of(folder))
+    said = harness("compare", "--resume", run_of(folder), cwd=folder)
+    assert (said.code, len(said.err.splitlines())) == (2, 1), said
+    assert "cannot reach" in said.err
+    assert stored(run_of(folder)) == kept
+
+
 def test_an_unreachable_endpoint_and_a_missing_key_are_one_line(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

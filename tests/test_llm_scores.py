@@ -193,8 +193,9 @@ def test_fixed_limits_are_kept() -> None:
     ],
 )
 def test_a_body_of_an_odd_shape_is_a_failed_request_and_no_crash(body: str) -> None:
-    (prediction,) = answers(lambda _: Reply(body=body), max_retries=0)
-    assert prediction.failure == "request_failed"
+    with chat_server(lambda call: Reply(body=body) if "odd" in call.text else said("Puzzle")) as server:
+        predictions = list(llm(server.url, concurrency=1, max_retries=0).classify(["plain", "odd"]))
+    assert [p.failure for p in predictions] == [None, "request_failed"]
 
 
 def test_an_answer_in_parts_is_read_and_an_odd_usage_is_none() -> None:
