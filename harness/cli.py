@@ -78,27 +78,27 @@ def compare(
     ] = False,
 ) -> None:
     """Train what needs training, let every classifier answer the test set, write the report."""
-    from harness import experiment_file, run_folder, runner, session
-
     console = _console()
     if explain_reuse:
         if fresh or resume is not None:
             _refuse("--explain-reuse is about a new run that may take over; leave --fresh and --resume out")
         _explain_reuse(experiment, runs, limit, console)
         raise typer.Exit(DONE)
-    if resume is None:
-        file = experiment_file.read(experiment_file.find(experiment))
-        checked = session.check(file, limit=limit, console=console)
-        run = session.start(checked, runs, fresh=fresh)
-    else:
-        if experiment is not None or limit is not None:
-            _refuse("--resume takes the experiment and the limit of the run; leave both out")
-        run = run_folder.open_run(resume)
-        file = experiment_file.read(run.path / "experiment.toml")
-        checked = session.check(file, limit=run.read("data.json")["limit_n"], console=console)
-        session.check_unchanged(checked, run)
-        fresh = fresh or run.read("data.json").get("fresh", False)
-    gc.freeze()  # what is loaded stays, so it need not be looked through again and again
+    with _loading():
+        from harness import experiment_file, run_folder, runner, session
+
+        if resume is None:
+            file = experiment_file.read(experiment_file.find(experiment))
+            checked = session.check(file, limit=limit, console=console)
+            run = session.start(checked, runs, fresh=fresh)
+        else:
+            if experiment is not None or limit is not None:
+                _refuse("--resume takes the experiment and the limit of the run; leave both out")
+            run = run_folder.open_run(resume)
+            file = experiment_file.read(run.path / "experiment.toml")
+            checked = session.check(file, limit=run.read("data.json")["limit_n"], console=console)
+            session.check_unchanged(checked, run)
+            fresh = fresh or run.read("data.json").get("fresh", False)
     try:
         with run.locked(), _kept(run):
             failed = runner.answer_all(checked, run, fresh=fresh, console=console)
@@ -201,6 +201,17 @@ def _console() -> Console:
 
     # A log or a pipe has no width of its own; 80 columns would fold the names of runs and files.
     return Console() if sys.stdout.isatty() else Console(width=160)
+
+
+@contextmanager
+def _loading() -> Iterator[None]:
+    """What is loaded here stays: it is not looked through for garbage, now or later."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @contextmanager

@@ -6,12 +6,14 @@ In: the run and its scores. Out: HTML that loads nothing and runs no script; wha
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemBytecodeCache, FileSystemLoader, StrictUndefined
+from jinja2.bccache import Bucket
 
 from reports import charts, wording
 from reports.answers import RunData
@@ -65,6 +67,21 @@ def prepare() -> None:
         _environment().get_template(name)
 
 
+class _CompiledBefore(FileSystemBytecodeCache):
+    """Compiled templates, in a folder of the temporary files that only this user can write to."""
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        with suppress(OSError):  # a full disk costs the next run 0.1 s, and nobody a report
+            super().dump_bytecode(bucket)
+
+
+def _compiled_before() -> _CompiledBefore | None:
+    try:
+        return _CompiledBefore()
+    except (OSError, RuntimeError):  # no such folder can be had
+        return None
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(
@@ -73,6 +90,7 @@ def _environment() -> Environment:
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
+        bytecode_cache=_compiled_before(),
     )
     environment.globals.update(
         percent=wording.percent,
