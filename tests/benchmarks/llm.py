@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 
 from rich.console import Console
 from rich.table import Table
@@ -24,7 +25,7 @@ ITEMS = 800
 ITEMS_FOR_MEMORY = 100_000
 START_UP_S = 1.2
 ATTEMPTS = 6  # of a text, with the default max_retries
-START_UPS = 3  # a start-up is short beside the noise of a machine: the middle one counts
+TIMES = 3  # what is short beside the noise of a machine is run so often, and the middle one counts
 FAULTS_TIMEOUT_S = 5.0
 
 NO_LATENCY = Behaviour()
@@ -47,29 +48,22 @@ def latency(runs: Runs, items: int, latency_s: float, spare_s: float) -> list[Fi
 
 
 def cpu(runs: Runs, items: int) -> list[Figure]:
-    behaviour = Behaviour(latency_s=0.2)
-    ours, peer = runs.ours(behaviour, items).process, runs.peer(behaviour, items).process
-    our_start, peer_start = runs.ours(NO_LATENCY, 1).process, runs.peer(NO_LATENCY, 1).process
-    net, peer_net = ours.cpu_s - our_start.cpu_s, peer.cpu_s - peer_start.cpu_s
+    behaviour, again = Behaviour(latency_s=0.2), range(TIMES)
+    ours = median(runs.ours(behaviour, items, again=n).process.cpu_s for n in again)
+    peer = median(runs.peer(behaviour, items, again=n).process.cpu_s for n in again)
+    net = ours - median(runs.ours(NO_LATENCY, 1, again=n).process.cpu_s for n in again)
+    peer_net = peer - median(runs.peer(NO_LATENCY, 1, again=n).process.cpu_s for n in again)
     each = 1000 / items
     return [
-        Figure("cpu", "per item, ms", ours.cpu_s * each, at_most=3.0, peer=peer.cpu_s * each),
+        Figure("cpu", "per item, ms", ours * each, at_most=3.0, peer=peer * each),
         Figure("cpu", "per item without start-up, ms", net * each, peer=peer_net * each),
     ]
 
 
 def start_up(runs: Runs, items: int) -> list[Figure]:  # noqa: ARG001  # always one item
-    ours = sorted(runs.ours(NO_LATENCY, 1, again=n).process.wall_s for n in range(START_UPS))
-    peer = sorted(runs.peer(NO_LATENCY, 1, again=n).process.wall_s for n in range(START_UPS))
-    return [
-        Figure(
-            "start-up",
-            "wall of 1 item, s",
-            ours[START_UPS // 2],
-            at_most=START_UP_S,
-            peer=peer[START_UPS // 2],
-        )
-    ]
+    ours = median(runs.ours(NO_LATENCY, 1, again=n).process.wall_s for n in range(TIMES))
+    peer = median(runs.peer(NO_LATENCY, 1, again=n).process.wall_s for n in range(TIMES))
+    return [Figure("start-up", "wall of 1 item, s", ours, at_most=START_UP_S, peer=peer)]
 
 
 def rate_limit(runs: Runs, items: int) -> list[Figure]:
