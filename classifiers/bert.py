@@ -6,7 +6,6 @@ leaves of the taxonomy). Out: predictions with scores.
 
 from __future__ import annotations
 
-import inspect
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,15 +15,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from classifiers.contract import Prediction, Scalar
-from classifiers.devices import choose_device, choose_precision, describe_device
 from classifiers.encoders import sha256_of
+from classifiers.engines import Engine
 from classifiers.leaf_scores import LeafScores
-from classifiers.transformer_models import fit_lengths, load_model, load_tokenizer
+from classifiers.transformer_models import fit_lengths, load_skeleton, load_tokenizer
 from prompts.errors import ClassifierError
 from prompts.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
-    import torch
     from numpy.typing import NDArray
     from transformers import PreTrainedModel
 
@@ -50,12 +48,11 @@ class BertClassifier:
         taxonomy: its leaves, by display name, are the labels of the model.
         folder: as transformers saves it.
         max_length: tokens read of a text; clipped to the positions of the model.
+        engine: with this model in it.
         batch_tokens: padded tokens in one forward pass; None takes what suits the device.
-        device: auto, cpu, cuda:0, mps.
-        precision: auto, float32, bfloat16, float16.
 
     Raises:
-        ClassifierError: no such device, no model in the folder, or one with other labels.
+        ClassifierError: no model in the folder, or one with other labels.
     """
 
     def __init__(
@@ -63,36 +60,30 @@ class BertClassifier:
         name: str,
         taxonomy: Taxonomy,
         folder: Path,
+        engine: Engine,
         *,
         max_length: int = 256,
         batch_tokens: int | None = None,
-        device: str = "auto",
-        precision: str = "auto",
     ) -> None:
-        if not (folder / "config.json").is_file():
-            raise ClassifierError(f"{folder} holds no trained model (no config.json): train it first")
         self.name = name
         self.taxonomy = taxonomy
-        self._device = choose_device(device)
-        self._precision = choose_precision(precision, self._device)
+        self._engine = engine
         self._tokenizer = load_tokenizer(folder)
-        model = load_model(folder)
-        self._order = _leaf_order(model, taxonomy, folder)
-        lengths = fit_lengths(max_length, model, self._tokenizer)
+        skeleton = load_skeleton(folder)
+        self._order = _leaf_order(skeleton, taxonomy, folder)
+        lengths = fit_lengths(max_length, skeleton, self._tokenizer)
         self._max_length = lengths.max_length
-        self._batch_tokens = batch_tokens or (2048 if self._device.type == "cpu" else 65536)
+        self._batch_tokens = batch_tokens or engine.batch_tokens
         self._leaf_scores = LeafScores(taxonomy)
-        self._parameters = model.num_parameters()
-        self._accepted = set(inspect.signature(model.forward).parameters)
-        self._model = _place(model, self._device, self._precision)
+        self._parameters = skeleton.num_parameters()
         self._texts = self._cut = self._tokens = self._unknown = 0
         self.identity: dict[str, Scalar] = {
             "kind": "bert",
             "weights_sha256": sha256_of(folder / "model.safetensors"),
             "tokenizer_sha256": sha256_of(folder / "tokenizer.json"),
             "max_length": self._max_length,
-            "precision": self._precision,
-            "engine": "torch",
+            "precision": engine.precision,
+            "engine": engine.name,
             "taxonomy_sha256": taxonomy.sha256,
         }
 
@@ -100,9 +91,9 @@ class BertClassifier:
     def facts(self) -> Mapping[str, Scalar]:
         """Device, engine and what the tokenizer did to the texts so far; shares are in 0..1."""
         return {
-            "device": describe_device(self._device),
-            "engine": "torch",
-            "precision": self._precision,
+            "device": self._engine.device,
+            "engine": self._engine.name,
+            "precision": self._engine.precision,
             "batch_tokens": self._batch_tokens,
             "max_length": self._max_length,
             "parameters_m": round(self._parameters / 1e6, 1),
@@ -128,7 +119,6 @@ class BertClassifier:
 
     def _encode(self, texts: list[str], start: int) -> list[_Encoded]:
         encoded = self._tokenizer(texts, truncation=True, max_length=self._max_length)
-        keys = [key for key in encoded if key in self._accepted]
         self._texts += len(texts)
         self._cut += sum(bool(one.overflowing) for one in encoded.encodings)
         unknown = self._tokenizer.unk_token_id
@@ -136,30 +126,23 @@ class BertClassifier:
             self._tokens += len(ids) - sum(one.special_tokens_mask)
             self._unknown += ids.count(unknown) if unknown is not None else 0
         return [
-            _Encoded(index=start + i, inputs={key: encoded[key][i] for key in keys})
+            _Encoded(index=start + i, inputs={key: encoded[key][i] for key in encoded})
             for i in range(len(texts))
         ]
 
-    def _probabilities(self, batch: Sequence[_Encoded]) -> NDArray[np.float32]:
-        import torch
-        from torch.nn.utils.rnn import pad_sequence
-
+    def _probabilities(self, batch: Sequence[_Encoded]) -> NDArray[np.float64]:
         fill = {
             "input_ids": self._tokenizer.pad_token_id,
             "token_type_ids": self._tokenizer.pad_token_type_id,
         }
+        longest = max(item.tokens for item in batch)
         padded = {
-            key: pad_sequence(
-                [torch.tensor(item.inputs[key]) for item in batch],
-                batch_first=True,
-                padding_value=fill.get(key, 0),
-            ).to(self._device)
-            for key in batch[0].inputs
+            key: np.full((len(batch), longest), fill.get(key, 0), dtype=np.int64) for key in batch[0].inputs
         }  # each (texts, tokens of the longest)
-        with torch.inference_mode():
-            logits = self._model(**padded).logits  # (texts, labels)
-            probabilities = logits.float().softmax(dim=-1).cpu().numpy()
-        return probabilities[:, self._order]  # type: ignore[no-any-return]  # (texts, leaves)
+        for row, item in enumerate(batch):
+            for key, ids in item.inputs.items():
+                padded[key][row, : len(ids)] = ids
+        return softmax(self._engine.logits(padded)[:, self._order])  # (texts, leaves)
 
 
 def _batches(window: list[_Encoded], batch_tokens: int) -> Iterator[list[_Encoded]]:
@@ -187,15 +170,7 @@ def _leaf_order(model: PreTrainedModel, taxonomy: Taxonomy, folder: Path) -> lis
     return [outputs[leaf] for leaf in leaves]
 
 
-def _place(model: PreTrainedModel, device: torch.device, precision: str) -> PreTrainedModel:
-    import torch
-    from torch import nn
-
-    model.eval().to(device=device, dtype=getattr(torch, precision))
-    if precision != "float32":
-        # Half-precision logits have 8 to 11 bits: near labels tie. The last layer costs nothing in float32.
-        outputs = model.config.num_labels
-        heads = [m for m in model.modules() if isinstance(m, nn.Linear) and m.out_features == outputs]
-        if heads:
-            heads[-1].float().register_forward_pre_hook(lambda _module, inputs: (inputs[0].float(),))
-    return model
+def softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the probabilities of each row, of the same shape."""
+    shifted = np.exp(logits.astype(np.float64) - logits.max(axis=-1, keepdims=True))
+    return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))

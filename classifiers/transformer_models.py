@@ -97,7 +97,9 @@ def load_model(folder: Path, labels: Sequence[str] | None = None, **config: Any)
     from safetensors import SafetensorError
     from transformers import AutoModelForSequenceClassification
 
-    if labels is not None:
+    if labels is None:
+        _check_trained(folder)
+    else:
         config |= {
             "num_labels": len(labels),
             "id2label": dict(enumerate(labels)),
@@ -115,6 +117,32 @@ def load_model(folder: Path, labels: Sequence[str] | None = None, **config: Any)
                 **config,
             )
     except (OSError, ValueError, RuntimeError, SafetensorError) as exc:
+        reason = str(exc).strip().partition("\n")[0]
+        raise ClassifierError(
+            f"the model in {folder} cannot be loaded ({reason}); download or train it again"
+        ) from exc
+
+
+def _check_trained(folder: Path) -> None:
+    if not (folder / "config.json").is_file():
+        raise ClassifierError(f"{folder} holds no trained model (no config.json): train it first")
+
+
+def load_skeleton(folder: Path) -> PreTrainedModel:
+    """Return the model of `folder` without its weights: what it takes and gives, in no memory.
+
+    Raises:
+        ClassifierError: there is no model.
+    """
+    import torch
+    from transformers import AutoConfig, AutoModelForSequenceClassification
+
+    _check_trained(folder)
+    try:
+        with quiet(), torch.device("meta"):
+            config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+            return AutoModelForSequenceClassification.from_config(config, trust_remote_code=False)
+    except (OSError, ValueError, RuntimeError) as exc:
         reason = str(exc).strip().partition("\n")[0]
         raise ClassifierError(
             f"the model in {folder} cannot be loaded ({reason}); download or train it again"

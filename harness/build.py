@@ -233,15 +233,10 @@ def open_trained(name: str, settings: AnySettings, taxonomy: Taxonomy, folder: P
     match settings:
         case BertSettings():
             from classifiers.bert import BertClassifier
+            from classifiers.engines import open_engine
 
-            classifier = BertClassifier(
-                name,
-                taxonomy,
-                folder,
-                max_length=settings.max_length,
-                device=settings.device,
-                precision=settings.precision,
-            )
+            engine = open_engine("torch", folder, device=settings.device, precision=settings.precision)
+            classifier = BertClassifier(name, taxonomy, folder, engine, max_length=settings.max_length)
         case BaselineSettings():
             from classifiers.baseline import BaselineClassifier
 

@@ -199,8 +199,8 @@ def _refuse(message: str) -> None:
 def _console() -> Console:
     from rich.console import Console
 
-    # A log or a pipe has no width of its own; 80 columns would fold the names of runs and files. Where a name or
-    # a text says ":key:", it means that and no picture.
+    # A log or a pipe has no width of its own; 80 columns would fold the names of runs and files. A name or a
+    # text that says ":key:" means that and no picture.
     return Console(emoji=False) if sys.stdout.isatty() else Console(emoji=False, width=160)
 
 

@@ -13,7 +13,7 @@ from transformers import AutoConfig, AutoModelForSequenceClassification
 from classifiers.bert import WINDOW, BertClassifier
 from prompts.errors import ClassifierError
 from prompts.taxonomy import Taxonomy
-from tests.tiny_encoders import POSITIONS, make_encoder, one_thread
+from tests.tiny_encoders import POSITIONS, make_encoder, one_thread, open_bert
 
 TAXONOMY = Taxonomy.from_paths([("Play", "Puzzle"), ("Play", "Racing"), ("Work", "Notes")])
 WORDS = ["blocks", "cars", "memo", "new", "fast", "daily"]
@@ -42,7 +42,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def classifier(folder: Path, **options: object) -> BertClassifier:
-    return BertClassifier("tiny", TAXONOMY, folder, **({"device": "cpu", "precision": "float32"} | options))
+    return open_bert(TAXONOMY, folder, **({"precision": "float32"} | options))
 
 
 def scores_by_index(folder: Path, texts: list[str], **options: object) -> list[list[float]]:

@@ -13,7 +13,6 @@ from safetensors.torch import load_file
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from transformers.utils import logging
 
-from classifiers.bert import BertClassifier
 from classifiers.bert_training import train_bert, training_identity
 from classifiers.contract import Example, Training
 from classifiers.encoders import resolve, sha256_of
@@ -21,7 +20,7 @@ from classifiers.settings import BertSettings
 from classifiers.training_record import read_training
 from prompts.errors import ClassifierError, ConfigError
 from prompts.taxonomy import Taxonomy
-from tests.tiny_encoders import POSITIONS, configs, make_encoder, one_thread
+from tests.tiny_encoders import POSITIONS, configs, make_encoder, one_thread, open_bert
 
 TAXONOMY = Taxonomy.from_paths([("Play", "Puzzle"), ("Play", "Racing"), ("Work", "Notes")])
 WORDS = ["blocks", "cars", "memo", "new", "fast", "daily"]
@@ -81,7 +80,7 @@ def test_an_encoder_of_every_architecture_learns_and_answers(architecture: str, 
     base = resolve(str(make_encoder(tmp_path / "base", WORDS, architecture)))
     training = train(base, tmp_path / "model", epochs=1)
     assert training.best_epoch == 1
-    classifier = BertClassifier("tiny", TAXONOMY, tmp_path / "model", max_length=16, device="cpu")
+    classifier = open_bert(TAXONOMY, tmp_path / "model", max_length=16)
     texts = ["blocks new", "memo", "cars " * 100]
     predictions = sorted(classifier.classify(texts), key=lambda prediction: prediction.index)
     assert [prediction.path in TAXONOMY for prediction in predictions] == [True] * 3
@@ -91,7 +90,7 @@ def test_an_encoder_of_every_architecture_learns_and_answers(architecture: str, 
 
 
 def test_it_learns_the_words_that_tell_the_labels_apart(trained: Path) -> None:
-    classifier = BertClassifier("tiny", TAXONOMY, trained, max_length=16, device="cpu")
+    classifier = open_bert(TAXONOMY, trained, max_length=16)
     texts = [example.text for example in TRAIN]
     answers = {prediction.index: prediction.path for prediction in classifier.classify(texts)}
     assert [answers[i] for i in range(len(TRAIN))] == [example.gold for example in TRAIN]
@@ -134,9 +133,7 @@ def test_the_weights_kept_are_those_of_the_best_epoch(base: Path, tmp_path: Path
     contrary = [Example(id=row.id, text=row.text, gold=gold) for row, gold in zip(DEV, wrong, strict=True)]
     training = train(base, tmp_path / "model", dev=contrary, epochs=8, dropout=0.0)
     best = max(training.curve, key=lambda row: (row["dev_accuracy"], -row["dev_loss"]))
-    classifier = BertClassifier(
-        "tiny", TAXONOMY, tmp_path / "model", max_length=16, device="cpu", precision="float32"
-    )
+    classifier = open_bert(TAXONOMY, tmp_path / "model", max_length=16, precision="float32")
     right = [
         prediction.path == contrary[prediction.index].gold
         for prediction in classifier.classify([row.text for row in contrary])

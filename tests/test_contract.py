@@ -15,14 +15,13 @@ from pathlib import Path
 import pytest
 
 from classifiers.baseline import BaselineClassifier, fit_baseline
-from classifiers.bert import BertClassifier
 from classifiers.bert_training import train_bert
 from classifiers.contract import Classifier, Example, Prediction
 from classifiers.llm import LlmClassifier
 from classifiers.settings import BaselineSettings, BertSettings, LlmSettings
 from prompts.taxonomy import Taxonomy
 from tests.chat_server import Call, Reply, chat_server
-from tests.tiny_encoders import make_encoder, one_thread
+from tests.tiny_encoders import make_encoder, one_thread, open_bert
 
 PATHS = [("Play", "Puzzle"), ("Play", "Racing"), ("Work", "Notes"), ("Work", "Mail")]
 TAXONOMY = Taxonomy.from_paths(PATHS)
@@ -61,7 +60,7 @@ def build_bert(folder: Path, name: str) -> Classifier:
             folder=model,
             progress=lambda _done, _all: None,
         )
-    return BertClassifier(name, TAXONOMY, model, max_length=16, device="cpu")
+    return open_bert(TAXONOMY, model, name=name, max_length=16)
 
 
 def build_tfidf(folder: Path, name: str) -> Classifier:

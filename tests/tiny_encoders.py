@@ -23,7 +23,10 @@ from transformers import (
     XLMRobertaConfig,
 )
 
+from classifiers.bert import BertClassifier
+from classifiers.engines import open_engine
 from classifiers.transformer_models import quiet
+from prompts.taxonomy import Taxonomy
 
 _SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 _SIZES: dict[str, float] = {
@@ -94,6 +97,21 @@ def make_encoder(folder: Path, words: Iterable[str], architecture: str = "bert")
         AutoModel.from_config(config).save_pretrained(folder)
     known.save_pretrained(folder)
     return folder
+
+
+def open_bert(
+    taxonomy: Taxonomy,
+    folder: Path,
+    *,
+    name: str = "tiny",
+    device: str = "cpu",
+    precision: str = "auto",
+    max_length: int = 256,
+    batch_tokens: int | None = None,
+) -> BertClassifier:
+    """Open a trained model as the harness does, in torch."""
+    engine = open_engine("torch", folder, device=device, precision=precision)
+    return BertClassifier(name, taxonomy, folder, engine, max_length=max_length, batch_tokens=batch_tokens)
 
 
 @contextmanager

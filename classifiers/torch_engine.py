@@ -1,0 +1,72 @@
+"""The engine that is always there: torch, on a CPU, a CUDA GPU or an Apple GPU."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from classifiers.devices import choose_device, choose_precision, describe_device
+from classifiers.engines import Batch, OutOfMemory
+from classifiers.transformer_models import load_model
+
+if TYPE_CHECKING:
+    import torch
+    from numpy.typing import NDArray
+    from transformers import PreTrainedModel
+
+
+class TorchEngine:
+    """Runs the model in `folder`.
+
+    Args:
+        folder: as transformers saves it.
+        device: auto, cpu, cuda:0, mps.
+        precision: auto, float32, bfloat16, float16.
+
+    Raises:
+        ClassifierError: no such device, or the weights cannot be read.
+    """
+
+    name = "torch"
+
+    def __init__(self, folder: Path, *, device: str = "auto", precision: str = "auto") -> None:
+        self._device = choose_device(device)
+        self.precision: str = choose_precision(precision, self._device)
+        self.device = describe_device(self._device)
+        self.batch_tokens = 2048 if self._device.type == "cpu" else 65536
+        model = load_model(folder)
+        self._accepted = set(inspect.signature(model.forward).parameters)
+        self._model = _place(model, self._device, self.precision)
+
+    def logits(self, batch: Batch) -> NDArray[np.float32]:
+        """Return the outputs for a batch, of shape (texts, outputs)."""
+        import torch
+
+        inputs = {
+            key: torch.from_numpy(value).to(self._device)
+            for key, value in batch.items()
+            if key in self._accepted
+        }
+        try:
+            with torch.inference_mode():
+                logits = self._model(**inputs).logits.float().cpu().numpy()
+        except torch.OutOfMemoryError as exc:
+            raise OutOfMemory(str(exc)) from exc
+        return logits  # type: ignore[no-any-return]  # transformers is untyped for mypy
+
+
+def _place(model: PreTrainedModel, device: torch.device, precision: str) -> PreTrainedModel:
+    import torch
+    from torch import nn
+
+    model.eval().to(device=device, dtype=getattr(torch, precision))
+    if precision != "float32":
+        # Half-precision logits have 8 to 11 bits: near labels tie. The last layer costs nothing in float32.
+        outputs = model.config.num_labels
+        heads = [m for m in model.modules() if isinstance(m, nn.Linear) and m.out_features == outputs]
+        if heads:
+            heads[-1].float().register_forward_pre_hook(lambda _module, inputs: (inputs[0].float(),))
+    return model
