@@ -124,6 +124,7 @@ def _answer_one(
         for example, prediction in answers:
             count += 1
             writer.append(answer_row(example.id, prediction))
+            timing.answered += 1  # not before: Ctrl-C may come between
             timing.write_now_and_then()
             update(count, total)
             budget.add(prediction.cost_usd, failure=prediction.failure)
@@ -215,7 +216,6 @@ def _answers(
             with closing(_closable(classifier.classify([example.text for example in shard]))) as answers:
                 for prediction in answers:
                     timing.answer_s = base_s + time.perf_counter() - began
-                    timing.answered += 1
                     yield shard[prediction.index], prediction
         finally:
             timing.facts = dict(classifier.facts)
