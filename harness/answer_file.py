@@ -48,6 +48,11 @@ class AnswerWriter:
     def __init__(self, file: FileIO) -> None:
         self._file = file
 
+    @property
+    def end(self) -> int:
+        """The bytes in the file."""
+        return self._file.seek(0, os.SEEK_END)
+
     def append(self, row: Mapping[str, Any]) -> None:
         """Append one answer.
 
@@ -95,6 +100,13 @@ def repair(path: Path) -> None:
             file.write(b"\n")
         else:
             file.truncate(size - len(last))
+
+
+def lines_after(path: Path, end: int) -> int:
+    """Return how many lines were appended since the file had so many bytes."""
+    with path.open("rb") as file:
+        file.seek(end)
+        return sum(1 for _ in file)
 
 
 def rows(path: Path) -> Iterator[Row]:

@@ -18,7 +18,7 @@ from rich.console import Console
 from classifiers.contract import Classifier, Example, Prediction, Scalar
 from classifiers.settings import LlmSettings
 from harness import reporting, reuse
-from harness.answer_file import AnswerWriter, StoredRows, answer_row, answer_writer
+from harness.answer_file import AnswerWriter, StoredRows, answer_row, answer_writer, lines_after
 from harness.budget import Budget
 from harness.build import Prepared, open_classifier, train
 from harness.estimate import estimate, in_words
@@ -120,16 +120,20 @@ def _answer_one(
         update = stack.enter_context(progress(console, f"{name}: answering", "items"))
         todo = (example for example in session.dataset.test if example.id not in done)
         answers = stack.enter_context(closing(_answers(classifier, todo, timing)))
-        count = len(done)
-        for example, prediction in answers:
-            count += 1
-            writer.append(answer_row(example.id, prediction))
-            timing.answered += 1  # not before: Ctrl-C may come between
-            timing.write_now_and_then()
-            update(count, total)
-            budget.add(prediction.cost_usd, failure=prediction.failure)
-            if llm is not None and budget.passed() is not None:
-                llm.stop()  # what is under way is paid for, so it is waited for
+        count, before, end = len(done), timing.answered, writer.end
+        try:
+            for example, prediction in answers:
+                count += 1
+                writer.append(answer_row(example.id, prediction))
+                timing.answered += 1
+                timing.write_now_and_then()
+                update(count, total)
+                budget.add(prediction.cost_usd, failure=prediction.failure)
+                if llm is not None and budget.passed() is not None:
+                    llm.stop()  # what is under way is paid for, so it is waited for
+        except KeyboardInterrupt:  # it may have come between writing and counting
+            timing.answered = before + lines_after(run.predictions(name), end)
+            raise
         if count < total:
             budget.check()
     say(console, f"{name}: {timing.answered} answers in {timing.answer_s:.1f} s")
