@@ -1,25 +1,34 @@
 """Fine-tunes an encoder over the leaves of the taxonomy with transformers' Trainer.
 
 In: a checked base folder, examples, settings. Out: a folder that transformers loads on its own (safetensors
-weights, config with the labels, tokenizer) and training.json.
+weights, config with the labels, tokenizer, a model card), the temperature of its scores, and training.json.
 """
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from classifiers import temperature
+from classifiers.calibration import calibrate
+from classifiers.checkpoints import Checkpoints
 from classifiers.contract import Example, Scalar, Training
-from classifiers.devices import choose_device, choose_precision, describe_device
-from classifiers.encoders import fingerprint
+from classifiers.devices import choose_device, describe_device
 from classifiers.fine_tuning import Row, fine_tune, own_randomness
-from classifiers.leaf_scores import LeafScores
+from classifiers.heads import Head, make_head
+from classifiers.layers import freeze
+from classifiers.losses import weighted_loss
+from classifiers.model_card import write_model_card
+from classifiers.processes import count, is_first, wait_for_all
 from classifiers.settings import BertSettings
+from classifiers.temperature import read_temperature
+from classifiers.training_identity import digest, recipe_sha256, training_identity, versions
 from classifiers.training_record import write_training
 from classifiers.transformer_models import fit_lengths, load_model, load_tokenizer, quiet
+from classifiers.truncation import Truncation, Truncator
 from prompts.errors import ClassifierError, ConfigError
 from prompts.taxonomy import Taxonomy
 
@@ -40,65 +49,84 @@ def train_bert(
     seed: int,
     folder: Path,
     progress: Callable[[int, int], None],
+    identity: Mapping[str, Scalar] | None = None,
 ) -> Training:
     """Fine-tune the encoder in `base` and write the model into `folder`.
 
-    The epoch with the best dev accuracy of whole paths is kept (the lower dev loss decides between equals);
-    without dev, the last one. Equal input and seed give equal weights on a CPU with as many threads.
+    The epoch with the best dev accuracy of whole paths, or macro-F1, is kept (the lower dev loss decides
+    between equals); without dev, the last one. Equal input and seed give equal weights on a CPU with as many
+    threads. A training that was killed goes on from its last epoch's end, to the same weights.
+
+    Where `torchrun` or `accelerate launch` started several processes, all call this with the same arguments;
+    the first one alone writes, and they share a batch.
 
     Args:
         settings: what `[classifiers.<name>]` says.
         base: a folder from `encoders.resolve`.
         train: examples with gold paths of the taxonomy.
         dev: examples that choose the epoch; may be empty.
-        taxonomy: the labels; the model gets one output per leaf.
+        taxonomy: the labels; the model gets one output per leaf, or per node, as `heads` says.
         seed: of the new head, the order of the examples and the dropout.
         folder: where the model goes; training.json is written last.
         progress: called with the steps done and the steps in all.
+        identity: from `training_identity`, for the model card; None hashes the examples themselves.
 
     Raises:
-        ClassifierError: no examples, no such device, a base that cannot be loaded, or the training diverged.
+        ClassifierError: no examples, a setting that needs dev examples without any, no such device, a base
+            that cannot be loaded, or the training diverged.
         ConfigError: the folder cannot be written.
     """
     if not train:
         raise ClassifierError("bert learns from examples: give [data] train at least one")
+    if settings.needs_dev and not dev:
+        raise ClassifierError(
+            f"{settings.needs_dev} goes by the dev examples, and there are none: add dev under [data], "
+            "or leave it out"
+        )
     device = choose_device(settings.device)
     if device.index:
         raise ClassifierError(
             f"device = {settings.device!r}: training takes the first visible GPU; "
             f"set CUDA_VISIBLE_DEVICES={device.index} and device = 'cuda:0'"
         )
-    with _writing(folder), own_randomness(device):
-        training = _train(settings, base, train, dev, taxonomy, seed, folder, progress, device)
-        write_training(folder, training)
+    identity = identity or training_identity(
+        settings,
+        base,
+        train_sha256=digest(train),
+        dev_sha256=digest(dev),
+        taxonomy=taxonomy,
+        seed=seed,
+    )
+    head = make_head(settings.heads, taxonomy)
+    checkpoints = Checkpoints(folder=folder / _CHECKPOINTS, recipe=recipe_sha256(identity))
+    with _writing(folder, checkpoints), own_randomness(device):
+        training, model = _train(settings, base, train, dev, head, seed, checkpoints, progress, device)
+        if is_first():
+            model.write(folder)
+            calibrate(settings, folder, dev, head)
+            write_model_card(
+                folder,
+                settings,
+                identity=identity,
+                training=training,
+                head=head,
+                temperature=read_temperature(folder).temperature,
+                versions=versions(),
+            )
+            write_training(folder, training)
+        wait_for_all()
     return training
 
 
-def training_identity(
-    settings: BertSettings,
-    base: Path,
-    *,
-    train_sha256: str,
-    dev_sha256: str,
-    taxonomy: Taxonomy,
-    seed: int,
-) -> dict[str, Scalar]:
-    """Return everything that can change the weights, flat: equal identities may share a trained model."""
-    device = choose_device(settings.device)
-    return {
-        "kind": "bert",
-        "base_sha256": fingerprint(base),
-        "train_sha256": train_sha256,
-        "dev_sha256": dev_sha256,
-        "taxonomy_sha256": taxonomy.sha256,
-        "seed": seed,
-        "device_type": device.type,
-        "precision": choose_precision(settings.precision, device),
-        **settings.model_dump(include=_RECIPE),
-    }
+@dataclass(frozen=True, kw_only=True)
+class _Trained:
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
 
-
-_RECIPE = {"epochs", "batch_size", "learning_rate", "warmup", "weight_decay", "max_length", "dropout"}
+    def write(self, folder: Path) -> None:
+        with quiet():
+            self.model.save_pretrained(folder)
+            self.tokenizer.save_pretrained(folder)
 
 
 def _train(
@@ -106,47 +134,58 @@ def _train(
     base: Path,
     train: list[Example],
     dev: list[Example],
-    taxonomy: Taxonomy,
+    head: Head,
     seed: int,
-    folder: Path,
+    checkpoints: Checkpoints,
     progress: Callable[[int, int], None],
     device: torch.device,
-) -> Training:
+) -> tuple[Training, _Trained]:
     import torch
 
     torch.manual_seed(seed % 2**63)  # the head that is added starts at random
     tokenizer = load_tokenizer(base)
-    names = [taxonomy.display_names[leaf] for leaf in taxonomy.leaves]
-    model = load_model(base, names, **_dropout(settings, base), **_attention(settings, device))
+    model = load_model(base, head.outputs, **_dropout(settings, base), **_attention(settings, device))
     _check_vocabulary(model, tokenizer, base)
+    freeze(model, settings.freeze)
+    if settings.gradient_checkpointing and not model.supports_gradient_checkpointing:
+        raise ClassifierError(
+            f"gradient_checkpointing = true: {model.config.model_type} models do not support it; leave it out"
+        )
     lengths = fit_lengths(settings.max_length, model, tokenizer)
     tokenizer.model_max_length = lengths.max_length
+    rows = _encode(train, tokenizer, head.taxonomy, settings.truncation)
     tuned = fine_tune(
         model,
         tokenizer,
         settings,
-        train=_encode(train, tokenizer, taxonomy),
-        dev=_encode(dev, tokenizer, taxonomy),
-        leaf_scores=LeafScores(taxonomy),
+        train=rows,
+        dev=_encode(dev, tokenizer, head.taxonomy, settings.truncation),
+        loss=weighted_loss(settings, head, [row["labels"] for row in rows]),
+        best_leaves=head.best_leaves,
         max_length=lengths.max_length,
         seed=seed,
         device=device,
-        checkpoints=folder / _CHECKPOINTS,
+        checkpoints=checkpoints,
         progress=progress,
     )
-    with quiet():
-        model.save_pretrained(folder)
-        tokenizer.save_pretrained(folder)
+    figure = {"accuracy": "dev accuracy", "macro_f1": "dev macro-F1"}[settings.choose_by]
     facts: dict[str, Scalar] = {
         "precision": tuned.precision,
         "steps": tuned.steps,
         "parameters_m": round(model.num_parameters() / 1e6, 1),
         "max_length": lengths.max_length,
-        "epoch_chosen_by": "dev accuracy" if dev else "last epoch",
+        "epoch_chosen_by": figure if dev else "last epoch",
     }
+    if settings.freeze:
+        learning = sum(weights.numel() for weights in model.parameters() if weights.requires_grad)
+        facts["trained_parameters"] = learning
     if lengths.clipped_from is not None:
         facts["max_length_clipped_from"] = lengths.clipped_from
-    return Training(
+    if tuned.resumed_after:
+        facts["resumed_after_epochs"] = ", ".join(map(str, tuned.resumed_after))
+    if count() > 1:
+        facts["processes"] = count()
+    training = Training(
         train_s=tuned.train_s,
         device=describe_device(device),
         examples=len(train),
@@ -154,16 +193,22 @@ def _train(
         curve=tuned.curve,
         facts=facts,
     )
+    return training, _Trained(model=model, tokenizer=tokenizer)
 
 
-def _encode(examples: list[Example], tokenizer: PreTrainedTokenizerBase, taxonomy: Taxonomy) -> list[Row]:
-    if not examples:
-        return []
+def _encode(
+    examples: list[Example], tokenizer: PreTrainedTokenizerBase, taxonomy: Taxonomy, truncation: Truncation
+) -> list[Row]:
     index = {leaf: i for i, leaf in enumerate(taxonomy.leaves)}
-    encoded = tokenizer([example.text for example in examples], truncation=True)
+    truncator = Truncator(tokenizer, max_length=tokenizer.model_max_length, truncation=truncation)
     return [
-        {"labels": index[example.gold], **{key: encoded[key][i] for key in encoded}}
-        for i, example in enumerate(examples)
+        {
+            "labels": index[example.gold],
+            **{name: values.tolist() for name, values in tokenised.windows[0].items()},
+        }
+        for example, tokenised in zip(
+            examples, truncator.tokenise([example.text for example in examples]), strict=True
+        )
     ]
 
 
@@ -209,16 +254,30 @@ def _dropout(settings: BertSettings, base: Path) -> dict[str, float]:
 
 
 @contextmanager
-def _writing(folder: Path) -> Iterator[None]:
+def _writing(folder: Path, checkpoints: Checkpoints) -> Iterator[None]:
     from safetensors import SafetensorError
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "training.json").unlink(missing_ok=True)
+        if is_first():
+            for file in ("training.json", temperature.FILE):
+                (folder / file).unlink(missing_ok=True)
         yield
-    except (OSError, SafetensorError) as exc:
+    except (OSError, SafetensorError, RuntimeError) as exc:
+        if isinstance(exc, RuntimeError) and not _is_full_disk(exc):
+            checkpoints.remove()
+            raise
+        # The checkpoints stay: with room made, the training goes on from the last whole one.
         raise ConfigError(
             f"the trained model cannot be written to {folder} ({exc}); make room there"
         ) from exc
-    finally:
-        shutil.rmtree(folder / _CHECKPOINTS, ignore_errors=True)
+    except Exception:
+        checkpoints.remove()  # it would fail again; after Ctrl-C or a kill they stay
+        raise
+    if is_first():
+        checkpoints.remove()
+
+
+def _is_full_disk(exc: RuntimeError) -> bool:
+    # torch.save says it so, for the state of the optimizer.
+    return "PytorchStreamWriter" in str(exc) or "inline_container" in str(exc)

@@ -48,6 +48,22 @@ def choose_device(wanted: str) -> torch.device:
     return torch.device("cuda:0") if wanted == "cuda" else device
 
 
+def cpu_only(wanted: str, engine: str) -> torch.device:
+    """Return the CPU for an engine that runs nowhere else.
+
+    Raises:
+        ClassifierError: `wanted` names another device.
+    """
+    import torch
+
+    if wanted not in ("auto", "cpu"):
+        raise ClassifierError(
+            f"engine = {engine!r} runs on the CPU alone, and device = {wanted!r}; "
+            "set engine = 'torch', or device = 'cpu'"
+        )
+    return torch.device("cpu")
+
+
 def choose_precision(wanted: str, device: torch.device) -> Precision:
     """Return the number format for `device`; "auto" takes bfloat16 where the hardware multiplies in it.
 

@@ -94,6 +94,20 @@ def sha256_of(file: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def weights_sha256(folder: Path) -> str:
+    """Return the sha256 of the weights of the trained model in `folder`.
+
+    Raises:
+        ClassifierError: there are none.
+    """
+    try:
+        return sha256_of(folder / "model.safetensors")
+    except FileNotFoundError as exc:
+        raise ClassifierError(
+            f"{folder} holds no trained model (no model.safetensors): train it first"
+        ) from exc
+
+
 def _looks_like_a_path(base: str) -> bool:
     return base.startswith((".", "/", "~")) or "\\" in base or base.count("/") > 1
 

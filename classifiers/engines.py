@@ -7,10 +7,14 @@ In: padded batches of token ids. Out: logits. How texts become batches, and logi
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
+
+from classifiers.contract import Scalar
+from prompts.errors import ClassifierError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,6 +31,7 @@ class Engine(Protocol):
         precision: the number format of the matrix products, in words for the report.
         device: where it runs, in words for the report.
         batch_tokens: padded tokens in one forward pass that suit it.
+        facts: what the report should say about the device's work so far; often nothing.
     """
 
     @property
@@ -37,6 +42,8 @@ class Engine(Protocol):
     def device(self) -> str: ...
     @property
     def batch_tokens(self) -> int: ...
+    @property
+    def facts(self) -> Mapping[str, Scalar]: ...
 
     def logits(self, batch: Batch) -> NDArray[np.float32]:
         """Return the outputs for a batch, of shape (texts, outputs).
@@ -53,19 +60,55 @@ class OutOfMemory(Exception):  # noqa: N818  # a signal, not an error the user s
     """The device has no room for a batch of this size."""
 
 
-def open_engine(name: str, folder: Path, *, device: str, precision: str) -> Engine:
+EngineName = Literal["torch", "onnx", "onnx-int8", "openvino"]
+
+_EXPORT = ("onnx", "onnxscript")
+_PACKAGES: Mapping[EngineName, tuple[str, ...]] = {
+    "torch": (),
+    "onnx": (*_EXPORT, "onnxruntime"),
+    "onnx-int8": (*_EXPORT, "onnxruntime"),
+    "openvino": (*_EXPORT, "openvino"),
+}
+
+
+def open_engine(name: EngineName, folder: Path, *, device: str, precision: str) -> Engine:
     """Load the model in `folder` into an engine.
 
     Args:
-        name: torch.
+        name: torch runs everywhere; the others on a CPU.
         folder: of the trained model.
         device: auto, cpu, cuda:0, mps.
-        precision: auto, float32, bfloat16, float16.
+        precision: auto, float32, bfloat16, float16; of torch alone, the others have their own.
 
     Raises:
-        ClassifierError: no such device, no model in the folder, or the engine's package is not installed.
+        ClassifierError: no such device, no model in the folder, the engine's package is not installed, or the
+            model cannot be brought into it.
     """
-    from classifiers.torch_engine import TorchEngine
+    match name:
+        case "torch":
+            from classifiers.torch_engine import TorchEngine
 
-    assert name == "torch"
-    return TorchEngine(folder, device=device, precision=precision)
+            return TorchEngine(folder, device=device, precision=precision)
+        case "onnx" | "onnx-int8":
+            from classifiers.onnx_engine import OnnxEngine
+
+            return OnnxEngine(folder, device=device, int8=name == "onnx-int8")
+        case "openvino":
+            from classifiers.openvino_engine import OpenVinoEngine
+
+            return OpenVinoEngine(folder, device=device)
+
+
+def require(name: EngineName) -> None:
+    """Make sure that the packages of an engine are installed.
+
+    Raises:
+        ClassifierError: one is not; the message has the command that installs it.
+    """
+    missing = [package for package in _PACKAGES[name] if find_spec(package) is None]
+    if missing:
+        extra = name.partition("-")[0]
+        raise ClassifierError(
+            f"engine = {name!r} needs {' and '.join(missing)}, not installed here: "
+            f'pip install "llm-vs-bert[{extra}]"'
+        )

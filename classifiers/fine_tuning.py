@@ -1,7 +1,7 @@
 """Runs transformers' Trainer over tokenised rows and hands back what came of it.
 
-In: a model with a fresh head, rows of token ids with a label. Out: the model at its best epoch, and the
-record of the way there. Nothing is printed and nothing global is left changed.
+In: a model with a fresh head, rows of token ids with a label, a loss. Out: the model at its best epoch, and
+the record of the way there. Nothing is printed and nothing global is left changed.
 """
 
 from __future__ import annotations
@@ -9,31 +9,35 @@ from __future__ import annotations
 import inspect
 import math
 import random
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from classifiers.checkpoints import Checkpoint, Checkpoints
 from classifiers.devices import Precision, choose_precision
-from classifiers.leaf_scores import LeafScores
+from classifiers.epochs import Clock, curve, stopped_early, watch
+from classifiers.layers import rate_groups
+from classifiers.row_order import RowOrder, balancing_weights
 from classifiers.settings import BertSettings
+from classifiers.training_arguments import training_arguments
 from classifiers.transformer_models import quiet
 from prompts.errors import ClassifierError
 
 if TYPE_CHECKING:
     import torch
+    from numpy.typing import NDArray
     from transformers import (
         EvalPrediction,
         PreTrainedModel,
         PreTrainedTokenizerBase,
         Trainer,
-        TrainerCallback,
         TrainingArguments,
     )
+
+    from classifiers.losses import Loss
 
 # oneDNN keeps code and buffers for every shape it meets, and malloc holes of every size: with batches of any
 # length the process grew by 4 MB a step (6.6 GB after 8 epochs of 498 texts).
@@ -48,11 +52,14 @@ class FineTuning:
     """What came of it, beside the model.
 
     Attributes:
-        train_s: wall seconds, the dev set's evaluation included.
+        train_s: wall seconds, the dev set's evaluation included; of a training that was cut off, also those
+            before its last checkpoint.
         best_epoch: the epoch whose weights the model holds, from 1.
-        curve: one dict per epoch: epoch, train_loss, and with a dev set dev_loss and dev_accuracy.
+        curve: one dict per epoch: epoch, train_loss, and with a dev set dev_loss, dev_accuracy and
+            dev_macro_f1.
         steps: optimizer steps taken.
         precision: the number format that the matrix products ran in.
+        resumed_after: the epochs after which it was cut off and went on, from 1.
     """
 
     train_s: float
@@ -60,6 +67,7 @@ class FineTuning:
     curve: tuple[Mapping[str, float], ...]
     steps: int
     precision: Precision
+    resumed_after: tuple[int, ...]
 
 
 def fine_tune(
@@ -69,59 +77,73 @@ def fine_tune(
     *,
     train: list[Row],
     dev: list[Row],
-    leaf_scores: LeafScores,
+    loss: Loss,
+    best_leaves: Callable[[NDArray[np.float32]], NDArray[np.intp]],
     max_length: int,
     seed: int,
     device: torch.device,
-    checkpoints: Path,
+    checkpoints: Checkpoints,
     progress: Callable[[int, int], None],
 ) -> FineTuning:
-    """Train `model` in place and leave it at the epoch with the best dev accuracy, or the last without dev.
+    """Train `model` in place and leave it at the epoch that is best on dev, or the last without dev.
+
+    It goes on from the last checkpoint where there is one, to the same weights.
 
     Args:
-        model: its outputs are the leaves of the taxonomy, in their order.
+        model: parameters that ask for no gradient stay as they are.
         tokenizer: pads the batches.
-        settings: epochs, batch_size, learning_rate, warmup, weight_decay, precision.
+        settings: what concerns the training.
         train: rows to learn from.
         dev: rows that choose the epoch; may be empty.
-        leaf_scores: reads the model's outputs as paths.
+        loss: from logits (texts, outputs) and labels (texts,) to the mean over the texts.
+        best_leaves: from logits (texts, outputs) to the index of the leaf that answers each text (texts,).
         max_length: tokens that a row has at most.
         seed: of the order of the rows and the dropout.
         device: where to train.
-        checkpoints: a folder for the best epoch's weights while it runs.
+        checkpoints: where the state after each epoch is kept while it runs.
         progress: called with the steps done and the steps in all.
 
     Raises:
         ClassifierError: the training diverged, or the architecture cannot be trained in that precision.
         OSError: the checkpoint cannot be written.
     """
-    from transformers import DataCollatorWithPadding, PrinterCallback, Trainer
+    from transformers import DataCollatorWithPadding
 
     collate = DataCollatorWithPadding(tokenizer, pad_to_multiple_of=math.gcd(_LENGTH_STEP, max_length))
+    last = checkpoints.last()
     with quiet():
         precision = _working_precision(settings, model, collate(train[:2]), device)
-        trainer = Trainer(
+        args = training_arguments(
+            settings,
+            checkpoints.folder,
+            device=device,
+            precision=precision,
+            seed=seed,
+            has_dev=bool(dev),
+            epochs=stopped_early(last, settings) or settings.epochs,
+        )
+        order = _order(settings, train, args)
+        trainer = _trainer(order)(
             model=model,
-            args=_arguments(settings, checkpoints, device, precision, seed, bool(dev)),
+            args=args,
             train_dataset=train,
             eval_dataset=dev or None,
             data_collator=collate,
             processing_class=tokenizer,
-            compute_metrics=_metrics(leaf_scores),
-            callbacks=[_reporter(progress)],
+            compute_loss_func=_scaled(loss),
+            compute_metrics=_metrics(best_leaves, loss, settings),
         )
-        trainer.remove_callback(PrinterCallback)
-        start = time.perf_counter()
-        trainer.train()
-        train_s = time.perf_counter() - start
+        clock = _run(trainer, settings, checkpoints, last, order, progress)
     _check_finite(model, settings)
-    steps, best = trainer.state.max_steps, trainer.state.best_global_step
+    state = trainer.state
+    steps_per_epoch = state.max_steps // args.num_train_epochs
     return FineTuning(
-        train_s=train_s,
-        best_epoch=best // (steps // settings.epochs) if best else settings.epochs,
-        curve=_curve(trainer),
-        steps=steps,
+        train_s=clock.train_s(),
+        best_epoch=(state.best_global_step or state.global_step) // steps_per_epoch,
+        curve=curve(state.log_history),
+        steps=state.global_step,
         precision=precision,
+        resumed_after=clock.resumed_after,
     )
 
 
@@ -137,45 +159,6 @@ def own_randomness(device: torch.device) -> Iterator[None]:
     finally:
         random.setstate(python)
         np.random.set_state(legacy_numpy)
-
-
-def _arguments(
-    settings: BertSettings, output: Path, device: torch.device, precision: str, seed: int, has_dev: bool
-) -> TrainingArguments:
-    from transformers import TrainingArguments
-
-    args = TrainingArguments(
-        output_dir=str(output),
-        num_train_epochs=settings.epochs,
-        per_device_train_batch_size=settings.batch_size,
-        per_device_eval_batch_size=max(settings.batch_size, 32),
-        learning_rate=settings.learning_rate,
-        warmup_steps=settings.warmup,
-        weight_decay=settings.weight_decay,
-        # On 2 cores a step of the plain AdamW took 130 ms, of the fused one 17 (22 M parameters).
-        optim="adamw_torch_fused",
-        train_sampling_strategy="group_by_length",
-        bf16=precision == "bfloat16",
-        fp16=precision == "float16",
-        use_cpu=device.type == "cpu",
-        dataloader_pin_memory=device.type == "cuda",
-        seed=seed % 2**32,
-        eval_strategy="epoch" if has_dev else "no",
-        save_strategy="best" if has_dev else "no",
-        load_best_model_at_end=has_dev,
-        metric_for_best_model="choice" if has_dev else None,
-        greater_is_better=True if has_dev else None,
-        save_only_model=True,
-        save_total_limit=1,
-        logging_strategy="epoch",
-        log_level="error",
-        disable_tqdm=True,
-        report_to="none",
-    )
-    args._n_gpu = min(
-        args.n_gpu, 1
-    )  # several visible GPUs would mean DataParallel; torchrun is the way to use them
-    return args
 
 
 def _working_precision(
@@ -202,38 +185,85 @@ def _working_precision(
     return wanted
 
 
-def _metrics(leaf_scores: LeafScores) -> Callable[[EvalPrediction], dict[str, float]]:
+def _scaled(loss: Loss) -> Callable[..., torch.Tensor]:
+    def scaled(
+        outputs: Mapping[str, torch.Tensor], labels: torch.Tensor, num_items_in_batch: torch.Tensor | None
+    ) -> torch.Tensor:
+        mean = loss(outputs["logits"], labels)
+        # A step may be made of several batches, here or on several GPUs: each counts by its share.
+        return mean if num_items_in_batch is None else mean * (len(labels) / num_items_in_batch)
+
+    return scaled
+
+
+def _metrics(
+    best_leaves: Callable[[NDArray[np.float32]], NDArray[np.intp]], loss: Loss, settings: BertSettings
+) -> Callable[[EvalPrediction], dict[str, float]]:
     def metrics(evaluated: EvalPrediction) -> dict[str, float]:
         import torch
-        from torch.nn.functional import cross_entropy
+        from sklearn.metrics import f1_score
 
-        logits, gold = torch.from_numpy(evaluated.predictions).float(), torch.from_numpy(evaluated.label_ids)
-        leaves = leaf_scores.best_leaves(logits.softmax(dim=-1).numpy())
-        accuracy = float((leaves == evaluated.label_ids).mean())
+        logits, gold = evaluated.predictions.astype(np.float32), evaluated.label_ids
+        leaves = best_leaves(logits)
+        figures = {
+            "accuracy": float((leaves == gold).mean()),
+            "macro_f1": float(f1_score(gold, leaves, average="macro", zero_division=0.0)),
+        }
         # On a small dev set epochs often tie; then the loss decides, which is too small here to do more.
-        return {"accuracy": accuracy, "choice": accuracy - 1e-9 * float(cross_entropy(logits, gold))}
+        tie = float(loss(torch.from_numpy(logits), torch.from_numpy(gold)))
+        return {**figures, "choice": figures[settings.choose_by] - 1e-9 * tie}
 
     return metrics
 
 
-def _reporter(progress: Callable[[int, int], None]) -> TrainerCallback:
-    from transformers import TrainerCallback
+def _order(settings: BertSettings, train: list[Row], args: TrainingArguments) -> RowOrder | None:
+    # The Trainer's own order takes torch's global generator, which runs apart in several processes.
+    balanced = settings.sampling == "balanced"
+    if not balanced and args.world_size == 1:
+        return None
+    return RowOrder(
+        [len(row["input_ids"]) for row in train],
+        weights=balancing_weights([row["labels"] for row in train]) if balanced else None,
+        group=settings.batch_size * settings.gradient_accumulation,
+        seed=args.seed,
+    )
 
-    class Reporter(TrainerCallback):  # type: ignore[misc]  # transformers is untyped for mypy
-        def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
-            progress(state.global_step, state.max_steps)
 
-    return Reporter()
+def _trainer(order: RowOrder | None) -> type[Trainer]:
+    from transformers import Trainer
+
+    class Ordered(Trainer):  # type: ignore[misc]  # transformers is untyped for mypy
+        def _get_train_sampler(self, train_dataset: object = None) -> object:
+            return order if order is not None else super()._get_train_sampler(train_dataset)
+
+    return Ordered
 
 
-def _curve(trainer: Trainer) -> tuple[Mapping[str, float], ...]:
-    names = {"loss": "train_loss", "eval_loss": "dev_loss", "eval_accuracy": "dev_accuracy"}
-    epochs: dict[int, dict[str, float]] = {}
-    for entry in trainer.state.log_history:
-        epoch = round(entry["epoch"])
-        row = epochs.setdefault(epoch, {"epoch": epoch})
-        row |= {ours: entry[theirs] for theirs, ours in names.items() if theirs in entry}
-    return tuple(epochs.values())
+def _run(
+    trainer: Trainer,
+    settings: BertSettings,
+    checkpoints: Checkpoints,
+    last: Checkpoint | None,
+    order: RowOrder | None,
+    progress: Callable[[int, int], None],
+) -> Clock:
+    from transformers import PrinterCallback
+
+    if settings.layer_decay < 1:
+        optimizer, keywords = trainer.get_optimizer_cls_and_kwargs(trainer.args, trainer.model)
+        groups = rate_groups(
+            trainer.model,
+            trainer.get_decay_parameter_names(trainer.model),
+            learning_rate=settings.learning_rate,
+            layer_decay=settings.layer_decay,
+            weight_decay=settings.weight_decay,
+        )
+        trainer.optimizer_cls_and_kwargs = (optimizer, {**keywords, "params": groups})
+    clock = Clock.after(last)
+    trainer.remove_callback(PrinterCallback)
+    trainer.add_callback(watch(settings, checkpoints, clock, order, progress))
+    trainer.train(resume_from_checkpoint=str(last.folder) if last else None)
+    return clock
 
 
 def _check_finite(model: PreTrainedModel, settings: BertSettings) -> None:

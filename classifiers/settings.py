@@ -31,14 +31,57 @@ class BertSettings(Settings):
     warmup: Annotated[float, Field(ge=0, lt=1)] = 0.1
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
     max_length: Annotated[int, Field(ge=8)] = 256
+    truncation: Literal["head", "tail", "head_tail", "windows"] = Field(
+        "head", description="what is read of a text longer than max_length"
+    )
     dropout: Annotated[float, Field(ge=0, lt=1)] | None = Field(None, description="left out: the base's own")
     device: str = "auto"
-    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto", description="of training, and of answering in torch"
+    )
+    engine: Literal["auto", "torch", "onnx", "onnx-int8", "openvino"] = Field(
+        "auto", description="what answers; auto: the fastest that answers dev as torch float32 does"
+    )
+    choose_by: Literal["accuracy", "macro_f1"] = Field("accuracy", description="what on dev picks the epoch")
+    patience: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="epochs without a better dev figure before it stops"
+    )
+    class_weights: Literal["none", "balanced"] = "none"
+    sampling: Literal["all", "balanced"] = "all"
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    gradient_accumulation: Annotated[int, Field(ge=1)] = Field(1, description="batches a step")
+    gradient_checkpointing: bool = Field(False, description="less memory, more time")
+    freeze: Annotated[int, Field(ge=0)] | Literal["encoder"] = Field(
+        0, description="the lowest layers, with the embeddings; 'encoder': all but the head"
+    )
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = Field(
+        1.0, description="the learning rate of a layer as a share of that of the layer above"
+    )
+    seeds: Annotated[int, Field(ge=1)] = Field(1, description="trainings, each with a seed of its own")
+    heads: Literal["leaves", "levels"] = Field(
+        "leaves", description="one softmax over the last labels, or one for each level"
+    )
+    calibrate: bool = Field(True, description="scale the scores by a temperature fitted on dev")
 
     @property
     def learns(self) -> bool:
         """Whether it needs training examples."""
         return True
+
+    @property
+    def needs_dev(self) -> str | None:
+        """The setting that means nothing without dev examples, or None."""
+        if self.patience is not None:
+            return f"patience = {self.patience}"
+        return f"choose_by = {self.choose_by!r}" if self.choose_by != "accuracy" else None
+
+    @model_validator(mode="after")
+    def _labels_are_balanced_once(self) -> BertSettings:
+        if self.class_weights == "balanced" and self.sampling == "balanced":
+            raise ValueError(
+                "class_weights and sampling would both balance the labels: leave one of them out"
+            )
+        return self
 
 
 class LlmSettings(Settings):

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from classifiers.contract import Scalar
 from classifiers.devices import choose_device, choose_precision, describe_device
 from classifiers.engines import Batch, OutOfMemory
+from classifiers.gpu_use import GpuUse
 from classifiers.transformer_models import load_model
 
 if TYPE_CHECKING:
@@ -40,22 +43,39 @@ class TorchEngine:
         model = load_model(folder)
         self._accepted = set(inspect.signature(model.forward).parameters)
         self._model = _place(model, self._device, self.precision)
+        self._use = GpuUse(self._device)
+
+    @property
+    def facts(self) -> Mapping[str, Scalar]:
+        """What the forward passes took of a GPU."""
+        return self._use.facts
 
     def logits(self, batch: Batch) -> NDArray[np.float32]:
         """Return the outputs for a batch, of shape (texts, outputs)."""
         import torch
 
-        inputs = {
-            key: torch.from_numpy(value).to(self._device)
-            for key, value in batch.items()
-            if key in self._accepted
-        }
         try:
             with torch.inference_mode():
+                inputs = {
+                    key: torch.from_numpy(value).to(self._device)
+                    for key, value in batch.items()
+                    if key in self._accepted
+                }
                 logits = self._model(**inputs).logits.float().cpu().numpy()
-        except torch.OutOfMemoryError as exc:
+        except RuntimeError as exc:
+            if not _is_out_of_memory(exc):
+                raise
             raise OutOfMemory(str(exc)) from exc
+        self._use.look()
         return logits  # type: ignore[no-any-return]  # transformers is untyped for mypy
+
+
+def _is_out_of_memory(exc: RuntimeError) -> bool:
+    # CUDA has a class for it, the allocators of a CPU and of an Apple GPU have only words.
+    import torch
+
+    words = ("can't allocate memory", "out of memory")
+    return isinstance(exc, torch.OutOfMemoryError) or any(some in str(exc) for some in words)
 
 
 def _place(model: PreTrainedModel, device: torch.device, precision: str) -> PreTrainedModel:

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING
 from classifiers.contract import Classifier, Scalar, Training
 from classifiers.settings import BaselineSettings, BertSettings, LlmSettings
 from harness.api_key import find_api_key
+from harness.bert_engine import open_bert
 from harness.dataset import Dataset
 from harness.experiment_file import ExperimentFile, beside
+from harness.seeds import Part
 from prompts.errors import ClassifierError, ConfigError
 from prompts.taxonomy import Taxonomy
 
@@ -38,6 +40,7 @@ class Prepared:
     Attributes:
         name: as in the experiment.
         settings: as in the experiment.
+        seed: of everything in it that is drawn by chance.
         training_identity: everything that shapes its weights, or None where it has none of its own.
         base: the folder of the encoder that is fine-tuned, or None.
         gguf: the file of a local LLM, or None.
@@ -47,6 +50,7 @@ class Prepared:
 
     name: str
     settings: AnySettings
+    seed: int
     training_identity: Mapping[str, Scalar] | None = None
     base: Path | None = None
     gguf: Path | None = None
@@ -60,8 +64,7 @@ class Prepared:
 
 
 def prepare(
-    name: str,
-    settings: AnySettings,
+    part: Part,
     file: ExperimentFile,
     dataset: Dataset,
     *,
@@ -71,8 +74,7 @@ def prepare(
     """Find out whether a classifier can work, fetching what it needs; nothing is written into a run.
 
     Args:
-        name: as in the experiment.
-        settings: as in the experiment.
+        part: its name, settings and seed.
         file: the experiment.
         dataset: its data.
         calls: False when no endpoint is to be asked; then none has to be there, and no key either.
@@ -82,21 +84,26 @@ def prepare(
     Raises:
         HarnessError: it cannot; the message says why and what to do.
     """
+    name, settings, seed = part.name, part.settings, part.seed
     if settings.learns and not dataset.train:
         raise ConfigError(f"{file.source}: [classifiers.{name}] learns from examples; add train under [data]")
-    seed = file.experiment.seed
+    if isinstance(settings, BertSettings) and settings.needs_dev and not dataset.dev:
+        raise ConfigError(
+            f"{file.source}: [classifiers.{name}] {settings.needs_dev} goes by the dev examples; "
+            "add dev under [data], a share of train such as dev = 0.1"
+        )
     hashes = {
         "train_sha256": dataset.sha256.get("train", ""),
         "dev_sha256": dataset.sha256.get("dev", ""),
     }
     match settings:
         case BertSettings():
-            from classifiers.bert_training import training_identity
             from classifiers.encoders import resolve
+            from classifiers.training_identity import training_identity
 
             base = resolve(beside(file.folder, settings.base), settings.revision)
             identity = training_identity(settings, base, taxonomy=dataset.taxonomy, seed=seed, **hashes)
-            return Prepared(name=name, settings=settings, base=base, training_identity=identity)
+            return Prepared(name=name, settings=settings, seed=seed, base=base, training_identity=identity)
         case BaselineSettings():
             identity = {
                 **settings.model_dump(),
@@ -104,31 +111,32 @@ def prepare(
                 "taxonomy_sha256": dataset.taxonomy.sha256,
                 "seed": seed,
             }
-            return Prepared(name=name, settings=settings, training_identity=identity)
+            return Prepared(name=name, settings=settings, seed=seed, training_identity=identity)
         case LlmSettings():
-            return _prepare_llm(name, settings, file, dataset, calls=calls, first=first)
+            return _prepare_llm(part, settings, file, dataset, calls=calls, first=first)
 
 
 def _prepare_llm(
-    name: str, settings: LlmSettings, file: ExperimentFile, dataset: Dataset, *, calls: bool, first: bool
+    part: Part, settings: LlmSettings, file: ExperimentFile, dataset: Dataset, *, calls: bool, first: bool
 ) -> Prepared:
     from classifiers.llm import LlmClassifier
 
-    experiment = file.experiment
+    experiment, name, seed = file.experiment, part.name, part.seed
     make = partial(
         LlmClassifier,
         name=name,
         taxonomy=dataset.taxonomy,
         settings=settings,
-        seed=experiment.seed,
+        seed=seed,
         examples=_examples(settings, file, dataset),
         prompt_folder=file.folder,
         prices=experiment.prices,
     )
     if settings.model.startswith(LOCAL):
-        return Prepared(name=name, settings=settings, gguf=_gguf(settings.model, file.folder), llm=make)
+        gguf = _gguf(settings.model, file.folder)
+        return Prepared(name=name, settings=settings, seed=seed, gguf=gguf, llm=make)
     if not calls:
-        return Prepared(name=name, settings=settings, llm=make)
+        return Prepared(name=name, settings=settings, seed=seed, llm=make)
     make = partial(make, api_key=find_api_key(name, settings, file))
     classifier = make()
     if settings.max_cost_usd is not None and not classifier.price.known:
@@ -139,7 +147,7 @@ def _prepare_llm(
     if not first or settings.mode == "batch":
         classifier.preflight()
     form = classifier.form
-    return Prepared(name=name, settings=settings, llm=partial(make, form=form), form=form)
+    return Prepared(name=name, settings=settings, seed=seed, llm=partial(make, form=form), form=form)
 
 
 def _examples(settings: LlmSettings, file: ExperimentFile, dataset: Dataset) -> Examples:
@@ -187,7 +195,6 @@ def identity_before_start(prepared: Prepared) -> Mapping[str, Scalar] | None:
 def train(
     prepared: Prepared,
     dataset: Dataset,
-    seed: int,
     folder: Path,
     progress: Callable[[int, int], None],
 ) -> Training:
@@ -208,15 +215,20 @@ def train(
                 train=dataset.train,
                 dev=dataset.dev,
                 taxonomy=dataset.taxonomy,
-                seed=seed,
+                seed=prepared.seed,
                 folder=folder,
                 progress=progress,
+                identity=prepared.training_identity,
             )
         case BaselineSettings():
             from classifiers.baseline import fit_baseline
 
             return fit_baseline(
-                settings, train=dataset.train, taxonomy=dataset.taxonomy, seed=seed, folder=folder
+                settings,
+                train=dataset.train,
+                taxonomy=dataset.taxonomy,
+                seed=prepared.seed,
+                folder=folder,
             )
         case LlmSettings():
             raise AssertionError("an LLM has no training_identity, so nothing to train")
@@ -232,18 +244,15 @@ def open_trained(name: str, settings: AnySettings, taxonomy: Taxonomy, folder: P
     classifier: Classifier
     match settings:
         case BertSettings():
-            from classifiers.bert import BertClassifier
-            from classifiers.engines import open_engine
-
-            engine = open_engine("torch", folder, device=settings.device, precision=settings.precision)
-            classifier = BertClassifier(name, taxonomy, folder, engine, max_length=settings.max_length)
+            classifier = bert = open_bert(name, settings, taxonomy, folder)
+            bert.warm_up()
         case BaselineSettings():
             from classifiers.baseline import BaselineClassifier
 
             classifier = BaselineClassifier(name, taxonomy, folder)
+            list(classifier.classify(["warm up"]))
         case LlmSettings():
             raise ClassifierError(f"{name} is an LLM: it has no trained weights to open")
-    list(classifier.classify(["warm up"]))
     yield classifier
 
 

@@ -10,12 +10,13 @@ import shlex
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from classifiers import processes
 from prompts.errors import ConfigError, EndpointError, HarnessError
 
 if TYPE_CHECKING:
@@ -78,6 +79,8 @@ def compare(
     ] = False,
 ) -> None:
     """Train what needs training, let every classifier answer the test set, write the report."""
+    if processes.count() > 1:
+        _refuse("several processes can only train: start `harness train` with torchrun, then compare without")
     console = _console()
     if explain_reuse:
         if fresh or resume is not None:
@@ -117,14 +120,19 @@ def train(
     limit: LimitOption = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Take no weights from earlier runs.")] = False,
 ) -> None:
-    """Only train; a later `harness compare` takes the trained weights over."""
-    from harness import experiment_file, runner, session
+    """Only train; a later `harness compare` takes the trained weights over.
+
+    With several GPUs: torchrun --nproc-per-node 2 --no-python harness train.
+    """
+    from harness import experiment_file, run_folder, runner, session
 
     console = _console()
+    console.quiet = not processes.is_first()
     file = experiment_file.read(experiment_file.find(experiment))
     checked = session.check(file, limit=limit, console=console, answering=False)
-    run = session.start(checked, runs)
-    with run.locked(), _kept(run):
+    started = str(session.start(checked, runs).path) if processes.is_first() else None
+    run = run_folder.RunFolder(Path(processes.from_first(started)))
+    with run.locked() if processes.is_first() else nullcontext(), _kept(run):
         for prepared in checked.prepared:
             runner.train_one(prepared, checked, run, fresh=fresh, console=console)
     console.print(f"Trained: {run.path}", markup=False, highlight=False, soft_wrap=True)

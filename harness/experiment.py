@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from classifiers.settings import ClassifierSettings, Price, Settings
+from harness.seeds import Part, parts
 
 
 class DataSettings(Settings):
@@ -58,10 +59,20 @@ class Experiment(Settings):
     prices: dict[str, Price] = Field(default_factory=dict)
     compare: CompareSettings = CompareSettings()
 
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """What takes part in a run: every classifier, and its further seeds right behind it."""
+        return parts(self.classifiers, self.seed)
+
     @model_validator(mode="after")
     def _dev_share_needs_train(self) -> Experiment:
         if isinstance(self.data.dev, float) and self.data.train is None:
             raise ValueError(
                 "data.dev is a share of train, but data.train is missing: name the training file"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _seeds_have_names_of_their_own(self) -> Experiment:
+        parts(self.classifiers, self.seed)
         return self

@@ -11,6 +11,7 @@ from typing import TextIO
 from rich.console import Console
 
 from classifiers.contract import Classifier, Prediction
+from classifiers.settings import ClassifierSettings
 from harness.answer_file import answer_row
 from harness.build import open_trained
 from harness.reporting import experiment_of
@@ -32,7 +33,7 @@ def run(path: Path, name: str | None, source: TextIO, target: TextIO, console: C
     run = open_run(path)
     name = _choose(run, name)
     taxonomy = run.taxonomy
-    settings = experiment_of(run).classifiers[name]
+    settings = _settings(run)[name]
     with open_trained(name, settings, taxonomy, run.model(name)) as classifier:
         if source.isatty():
             _ask(classifier, console)
@@ -40,18 +41,18 @@ def run(path: Path, name: str | None, source: TextIO, target: TextIO, console: C
             _pipe(classifier, source, target)
 
 
+def _settings(run: RunFolder) -> dict[str, ClassifierSettings]:
+    return {part.name: part.settings for part in experiment_of(run).parts}
+
+
 def _choose(run: RunFolder, name: str | None) -> str:
-    trained = [
-        candidate
-        for candidate in experiment_of(run).classifiers
-        if (run.model(candidate) / "training.json").exists()
-    ]
+    settings = _settings(run)
+    trained = [candidate for candidate in settings if (run.model(candidate) / "training.json").exists()]
     if not trained:
         raise ConfigError(f"{run.path}: no trained classifier in this run; `harness train` makes one")
     if name is not None and name not in trained:
         raise ConfigError(f"{run.path}: no trained classifier {name!r}; there are {', '.join(trained)}")
-    kinds = {candidate: experiment_of(run).classifiers[candidate].kind for candidate in trained}
-    return name or next((candidate for candidate in trained if kinds[candidate] == "bert"), trained[0])
+    return name or next((one for one in trained if settings[one].kind == "bert"), trained[0])
 
 
 def _ask(classifier: Classifier, console: Console) -> None:

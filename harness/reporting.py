@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from classifiers.contract import Training
-from classifiers.settings import BaselineSettings, BertSettings, LlmSettings
+from classifiers.settings import BertSettings
 from harness.answer_file import StoredExamples, StoredRows
 from harness.disk import write_text
 from harness.experiment import Experiment
 from harness.run_folder import RunFolder
+from harness.seeds import Part
 from reports.answers import ClassifierRun, RunData, Timing
 
 
@@ -30,7 +31,7 @@ def load(run: RunFolder) -> RunData:
         test=StoredExamples(run.test),
         data=data,
         environment=run.read("environment.json"),
-        classifiers=[_classifier(run, name, settings) for name, settings in experiment.classifiers.items()],
+        classifiers=[_classifier(run, part) for part in experiment.parts],
         machine_usd_per_hour=experiment.compare.machine_usd_per_hour,
         machine_price_source=experiment.compare.machine_price_source,
         margin=experiment.compare.margin,
@@ -65,9 +66,8 @@ def experiment_of(run: RunFolder) -> Experiment:
     )
 
 
-def _classifier(
-    run: RunFolder, name: str, settings: BertSettings | LlmSettings | BaselineSettings
-) -> ClassifierRun:
+def _classifier(run: RunFolder, part: Part) -> ClassifierRun:
+    name, settings = part.name, part.settings
     timing = run.read(f"classifiers/{name}/timing.json") or {}
     training = run.read(f"classifiers/{name}/model/training.json")
     facts = timing.get("facts", {})
@@ -93,6 +93,8 @@ def _classifier(
         training=Training(**training) if training else None,
         error=timing.get("error"),
         predictions=StoredRows(run.predictions(name)),
+        seed=part.seed,
+        further_seed_of=part.further_seed_of,
     )
 
 

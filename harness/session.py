@@ -73,14 +73,9 @@ def check(
             f"{file.source}: {leaks}; take these texts out of train and dev (`harness data` lists them), "
             "or set allow_leakage = true under [compare] and the report will say so"
         )
-    wanted = [
-        (name, settings)
-        for name, settings in experiment.classifiers.items()
-        if answering or settings.kind != "llm"
-    ]
+    wanted = [part for part in experiment.parts if answering or part.settings.kind != "llm"]
     prepared = tuple(
-        prepare(name, settings, file, dataset, calls=calls, first=place == 0)
-        for place, (name, settings) in enumerate(wanted)
+        prepare(part, file, dataset, calls=calls, first=place == 0) for place, part in enumerate(wanted)
     )
     return Session(file=file, dataset=dataset, prepared=prepared, limit=limit)
 

@@ -48,6 +48,9 @@ class ClassifierRun:
         training: the record of the training, or None where there was none.
         error: the message that stopped the classifier as a whole, or None.
         predictions: rows of predictions.jsonl; the last row of an id counts, rows may be missing.
+        seed: of its training.
+        further_seed_of: the classifier of which this is a further training with another seed, which stands
+            before it; None where it takes part in the comparison itself.
     """
 
     name: str
@@ -58,6 +61,8 @@ class ClassifierRun:
     training: Training | None = None
     error: str | None = None
     predictions: Iterable[Mapping[str, Any]]
+    seed: int | None = None
+    further_seed_of: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

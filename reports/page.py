@@ -15,10 +15,11 @@ from typing import Any
 from jinja2 import Environment, FileSystemBytecodeCache, FileSystemLoader, StrictUndefined
 from jinja2.bccache import Bucket
 
-from reports import charts, wording
+from reports import charts, curves, wording
 from reports.answers import RunData
 from reports.arrays import FAILURES
 from reports.samples import collect
+from reports.seeds import is_whole, judged
 from reports.wording import Words
 
 COLOURS = 6
@@ -31,7 +32,9 @@ FEW = 30
 def render(run: RunData, scores: dict[str, Any]) -> str:
     """Return the page for a run and the scores made from it."""
     words = Words.of(scores["language"])
-    names = list(scores["classifiers"])
+    everyone = scores["classifiers"]
+    names = judged(everyone)
+    colour = {name: i % COLOURS + 1 for i, name in enumerate(names)}
     return (
         _environment()
         .get_template("page.html.j2")
@@ -42,17 +45,22 @@ def render(run: RunData, scores: dict[str, Any]) -> str:
             run=run,
             scores=scores,
             verdict=scores["verdict"],
-            classifiers=scores["classifiers"],
-            colour={name: i % COLOURS + 1 for i, name in enumerate(names)},
+            classifiers={name: everyone[name] for name in names},
+            everyone=everyone,
+            colour={name: colour[one.get("further_seed_of", name)] for name, one in everyone.items()},
             title=_title(run.name),
             created=_moment(run.created),
-            not_stated=set(scores["verdict"]["left_out"]),
+            not_stated={name for name, one in everyone.items() if not is_whole(one)}
+            | set(scores["verdict"]["left_out"]),
             trainings={one.name: one.training for one in run.classifiers if one.training is not None},
+            facts=lambda facts: [
+                (words.known("fact", key), words.fact(key, value))
+                for key, value in facts.items()
+                if value is not None
+            ],
             texts=collect(run, scores),
             matrix_labels=_matrix_labels(run),
-            top_confusions={
-                name: _top_confusions(one["levels"][-1]) for name, one in scores["classifiers"].items()
-            },
+            top_confusions={name: _top_confusions(everyone[name]["levels"][-1]) for name in names},
             top_labels=lambda level: _top_labels(level["labels"]),
             environment=_flat(run.environment),
             failure_kinds=FAILURES,
@@ -101,6 +109,8 @@ def _environment() -> Environment:
         usd=wording.usd,
         p_value=wording.p_value,
         share_axis=charts.share_axis(),
+        curve_panels=curves.panels,
+        curve_keys=curves.keys,
         difference_axis=charts.difference_axis,
         percent_tick=lambda value: wording.percent(value, 0),
         points_tick=lambda value: wording.points(value, 0),

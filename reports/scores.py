@@ -28,7 +28,10 @@ from reports.arrays import (
 from reports.costs import describe_cost, describe_time, figure
 from reports.levels import describe_level
 from reports.pairs import Interval, compare
-from reports.verdict import conclude, find_problems
+from reports.seeds import describe_seeds, find_wide_seeds, judged
+from reports.sentences import say
+from reports.verdict import decide, find_problems
+from reports.wording import Words
 
 SCHEMA = 1
 EXAMPLES = 30
@@ -44,6 +47,12 @@ def score(run: RunData) -> dict[str, Any]:
     test = read_test_set(run)
     answers = {classifier.name: read_answers(run, classifier, test) for classifier in run.classifiers}
     right = {name: a.labels == test.gold for name, a in answers.items()}
+    classifiers = {
+        classifier.name: _classifier(run, classifier, test, answers[classifier.name])
+        for classifier in run.classifiers
+    }
+    seeds = describe_seeds(run.classifiers, classifiers)
+    names = judged(classifiers)
     scores: dict[str, Any] = {
         "schema": SCHEMA,
         "language": run.language,
@@ -55,19 +64,16 @@ def score(run: RunData) -> dict[str, Any]:
         "limit": run.data.get("limit"),
         "problems": [],
         "floor": _floor(run, test),
-        "classifiers": {
-            classifier.name: _classifier(run, classifier, test, answers[classifier.name])
-            for classifier in run.classifiers
-        },
-        "pairs": [
-            _pair(run, first, second, answers, right)
-            for first, second in combinations([classifier.name for classifier in run.classifiers], 2)
-        ],
-        "examples": _examples(test, answers, right),
+        "classifiers": classifiers,
+        **({"seeds": seeds} if seeds else {}),
+        "pairs": [_pair(run, first, second, answers, right) for first, second in combinations(names, 2)],
+        "examples": _examples(test, names, answers, right),
         "time": {"run": run.name, "created": run.created},  # the run's name begins with its start
     }
     scores["problems"] = find_problems(run, scores)
-    scores["verdict"] = conclude(scores)
+    decided = decide(scores)
+    scores["problems"] += find_wide_seeds(scores, decided["levels"])
+    scores["verdict"] = decided | say(scores, decided, Words.of(run.language))
     return scores
 
 
@@ -96,6 +102,7 @@ def _classifier(
     by_kind = {kind: int((status == FIRST_FAILURE + code).sum()) for code, kind in enumerate(FAILURES)}
     return {
         "kind": classifier.kind,
+        **({"further_seed_of": classifier.further_seed_of} if classifier.further_seed_of else {}),
         "identity": dict(sorted(classifier.identity.items())),
         "error": classifier.error,
         "asked": int(answers.asked.sum()),
@@ -169,10 +176,9 @@ def _ends(interval: Interval) -> list[float | None]:
 
 
 def _examples(
-    test: TestSet, answers: dict[str, ClassifierAnswers], right: dict[str, Flags]
+    test: TestSet, names: list[str], answers: dict[str, ClassifierAnswers], right: dict[str, Flags]
 ) -> list[dict[str, Any]]:
     """Ids of sampled rows on which the classifiers disagree at level 1, or all fail."""
-    names = list(answers)
     if not names:
         return []
     asked = np.logical_and.reduce([answers[name].asked for name in names])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from reports.seeds import judged
 from reports.wording import Words, count, percent, points, rate, usd
 
 
@@ -14,6 +15,7 @@ def say(scores: dict[str, Any], verdict: dict[str, Any], words: Words) -> dict[s
     """Return the keys that put the decisions into words: `sentences`, `time`, `cost`."""
     levels = verdict["levels"]
     shown = levels if len(levels) < 2 else [levels[0], levels[-1]]
+    seeds = [sentence for name in scores.get("seeds", {}) if (sentence := _seeds(scores, name, words))]
     return {
         "sentences": {
             "problems": [problem_sentence(scores, problem, words) for problem in scores["problems"]],
@@ -22,6 +24,7 @@ def say(scores: dict[str, Any], verdict: dict[str, Any], words: Words) -> dict[s
                 sentence for level in shown if (sentence := _baseline(scores, level, words)) is not None
             ],
             "choice": _choice(scores, verdict["choice"], words),
+            **({"seeds": seeds} if seeds else {}),
         },
         "time": {"sentence": _time(scores, words)},
         "cost": {"sentence": _cost(scores, words)},
@@ -30,13 +33,37 @@ def say(scores: dict[str, Any], verdict: dict[str, Any], words: Words) -> dict[s
 
 def problem_sentence(scores: dict[str, Any], problem: dict[str, Any], words: Words) -> str:
     """Say what a reader must know first."""
-    facts = {
-        key: count(value) if isinstance(value, int) and not isinstance(value, bool) else value
-        for key, value in problem.items()
-        if key != "kind"
-    }
+    facts = {key: _fact(value) for key, value in problem.items() if key != "kind"}
+    if "level" in problem:
+        facts["where"] = words.level(problem["level"], scores["levels"])
     share = problem["failed"] / problem["asked"] if problem.get("asked") else None
     return words(f"problem.{problem['kind']}", share=percent(share), rows=count(scores["rows"]), **facts)
+
+
+def _fact(value: Any) -> Any:
+    if isinstance(value, float):
+        return points(value, sign=False)
+    return count(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _seeds(scores: dict[str, Any], name: str, words: Words) -> str | None:
+    """How far the trainings of a classifier lie apart, or None where fewer than two were finished."""
+    levels = scores["seeds"][name]["levels"]
+    if levels[0]["accuracy"]["n"] < 2:
+        return None
+    parts = [
+        words(
+            "seeds.level" if len(levels) > 1 else "seeds.figures",
+            where=words.level(level["level"], scores["levels"]),
+            mean=percent(level["accuracy"]["mean"]),
+            deviation=points(level["accuracy"]["standard_deviation"], sign=False),
+            low=percent(level["accuracy"]["min"]),
+            high=percent(level["accuracy"]["max"]),
+        )
+        for level in ([levels[0], levels[-1]] if len(levels) > 1 else levels)
+    ]
+    n = levels[0]["accuracy"]["n"]
+    return words("seeds.sentence", name=name, n=count(n), figures=words("seeds.join").join(parts))
 
 
 def _accuracy(scores: dict[str, Any], level: dict[str, Any], words: Words) -> str:
@@ -110,9 +137,9 @@ def _choice(scores: dict[str, Any], choice: dict[str, Any], words: Words) -> str
 
 def _time(scores: dict[str, Any], words: Words) -> str | None:
     speeds = {
-        name: one["time"]["items_per_s"]
-        for name, one in scores["classifiers"].items()
-        if one["time"]["items_per_s"] is not None
+        name: scores["classifiers"][name]["time"]["items_per_s"]
+        for name in judged(scores["classifiers"])
+        if scores["classifiers"][name]["time"]["items_per_s"] is not None
     }
     if not speeds:
         return None
@@ -122,7 +149,8 @@ def _time(scores: dict[str, Any], words: Words) -> str | None:
 
 
 def _cost(scores: dict[str, Any], words: Words) -> str | None:
-    costs = {name: one["cost"]["per_1000_usd"] for name, one in scores["classifiers"].items() if one["asked"]}
+    one = scores["classifiers"]
+    costs = {name: one[name]["cost"]["per_1000_usd"] for name in judged(one) if one[name]["asked"]}
     known = [
         words("cost.one", name=name, usd=usd(costs[name]))
         for name in sorted(costs, key=lambda name: costs[name] or 0.0)

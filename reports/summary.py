@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from reports.seeds import is_whole
 from reports.wording import DASH, Words, count, percent, points, rate, seconds, usd
 
 
@@ -49,13 +50,14 @@ def summary(scores: Mapping[str, Any]) -> Summary:
             words("results.cost_1000"),
         ),
         rows=tuple(
-            _row(name, one, stated=name not in verdict["left_out"], words=words)
+            _row(name, one, stated=is_whole(one) and name not in verdict["left_out"], words=words)
             for name, one in scores["classifiers"].items()
         ),
         verdict=(
             sentences["choice"],
             *sentences["accuracy"],
             *sentences["baseline"],
+            *sentences.get("seeds", ()),
             *(sentence for sentence in asides if sentence is not None),
         ),
         remarks=tuple(sentence for problem, sentence in told if not problem["invalid"]),
@@ -72,8 +74,9 @@ def _row(name: str, one: Mapping[str, Any], *, stated: bool, words: Words) -> tu
         return f"{percent(found['value'])} ({interval})"
 
     time, cost = one["time"], one["cost"]
+    first = one.get("further_seed_of")
     return (
-        name,
+        f"{name} ({words('seeds.further', name=first)})" if first else name,
         *(accuracy(level["accuracy"]) for level in one["levels"]),
         count(one["failures"]["total"] + one["missing"]),
         seconds(time["answer_s"]) if time["answered"] else DASH,

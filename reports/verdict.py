@@ -9,8 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from reports.answers import RunData
-from reports.sentences import say
-from reports.wording import Words
+from reports.seeds import judged
 
 MOST_REQUESTS_FAILED = 0.05
 LEAKS = {"leakage": "leakage", "dev_is_test": "dev_is_test"}  # kind of finding -> kind of problem
@@ -24,11 +23,14 @@ def find_problems(run: RunData, scores: dict[str, Any]) -> list[dict[str, Any]]:
     """
     kinds = {finding["kind"] for finding in run.data.get("findings", ())}
     problems = [_problem(problem, invalid=True) for kind, problem in LEAKS.items() if kind in kinds]
+    names = judged(scores["classifiers"])
     for name, one in scores["classifiers"].items():
         failed = one["failures"]["by_kind"]["request_failed"]
         if one["error"] is not None:
-            problems.append(_problem("stopped", name, invalid=True, message=one["error"]))
-        if one["missing"]:
+            problems.append(_problem("stopped", name, invalid=name in names, message=one["error"]))
+        if one["missing"] and name not in names:
+            problems.append(_problem("seed_incomplete", name, invalid=False, missing=one["missing"]))
+        elif one["missing"]:
             problems.append(_problem("incomplete", name, invalid=True, missing=one["missing"]))
         if one["asked"] and failed > MOST_REQUESTS_FAILED * one["asked"]:
             problems.append(
@@ -48,20 +50,19 @@ def _problem(kind: str, classifier: str | None = None, *, invalid: bool, **facts
     return {"kind": kind, "invalid": invalid, "classifier": classifier, **facts}
 
 
-def conclude(scores: dict[str, Any]) -> dict[str, Any]:
-    """Return the verdict: decisions first, then the same in words."""
+def decide(scores: dict[str, Any]) -> dict[str, Any]:
+    """Return the decisions of the verdict; `sentences.say` puts them into words."""
     invalid = [problem for problem in scores["problems"] if problem["invalid"]]
     left_out = list(dict.fromkeys(p["classifier"] for p in invalid if p["classifier"] is not None))
-    names = [name for name in scores["classifiers"] if name not in left_out]
+    names = [name for name in judged(scores["classifiers"]) if name not in left_out]
     valid = all(problem["classifier"] is not None for problem in invalid)
     levels = [_level(scores, names, level) for level in range(scores["levels"])] if names else []
-    verdict: dict[str, Any] = {
+    return {
         "valid": valid,
         "left_out": left_out,
         "levels": levels,
         "choice": _choose(valid, names, levels),
     }
-    return verdict | say(scores, verdict, Words.of(scores["language"]))
 
 
 def _level(scores: dict[str, Any], names: list[str], level: int) -> dict[str, Any]:

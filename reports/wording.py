@@ -1,6 +1,7 @@
 """How figures are written and where the words of each language come from.
 
-Every sentence a reader sees lies in `wording_en` or `wording_zh`, under the same keys.
+Every sentence a reader sees lies in `wording_en` or `wording_zh`, under the same keys; what is measured is
+named in `wording_terms`.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from reports import wording_en, wording_zh
+from reports import wording_en, wording_terms, wording_zh
 
 SPACE = "\N{NO-BREAK SPACE}"
 MINUS = "\N{MINUS SIGN}"
@@ -26,7 +27,8 @@ class Words:
     @classmethod
     def of(cls, language: str) -> Words:
         """Return the words of `en` or `zh`."""
-        return cls(language, {"en": wording_en.TEXTS, "zh": wording_zh.TEXTS}[language])
+        texts = {"en": wording_en.TEXTS, "zh": wording_zh.TEXTS}[language]
+        return cls(language, {**wording_terms.of(language), **texts})
 
     def __call__(self, key: str, **values: object) -> str:
         """Return the text of `key` with the values filled in.
@@ -39,6 +41,16 @@ class Words:
     def known(self, prefix: str, kind: str) -> str:
         """Return the text of `prefix.kind`, or `kind` itself where the language has no word for it."""
         return self.texts.get(f"{prefix}.{kind}", kind)
+
+    def fact(self, key: str, value: object) -> str:
+        """Write the value of a fact about a classifier: shares as percent, words where there are some."""
+        if isinstance(value, bool):
+            return self("term.yes" if value else "term.no")
+        if isinstance(value, int | float):
+            if key.endswith("_share"):
+                return percent(value)
+            return count(value) if isinstance(value, int) else f"{value:,.4g}"
+        return DASH if value is None else self.known(f"fact.{key}", str(value))
 
     def listed(self, items: Sequence[str], kind: str = "list") -> str:
         """Join to one enumeration, of names (`list`) or of what is said of each (`clauses`)."""

@@ -38,6 +38,14 @@ TEXTS = {
     "of the verdict.",
     "problem.requests_failed": "{failed} of {asked} requests to {classifier} failed ({share}): its "
     "accuracy would measure the connection, not the model, so it is left out of the verdict.",
+    "problem.seed_incomplete": "{classifier} has no answer yet for {missing} of {rows} texts, so it is left "
+    "out of the spread over the seeds.",
+    "problem.seeds_beyond_lead": "The trainings of {classifier} lie {spread} points apart {where}, more than "
+    "the {difference} points between {classifier} and {other}: with another seed the verdict could be "
+    "another. It speaks of the first training alone.",
+    "problem.seeds_beyond_margin": "The trainings of {classifier} lie {spread} points apart {where}, more "
+    "than the {difference} points within which {classifier} and {other} count as equivalent: with another "
+    "seed the verdict could be another. It speaks of the first training alone.",
     "problem.small_llm": "{classifier} is the small language model that comes with the harness (135 "
     "million parameters). It shows the machinery, not what LLMs can do.",
     "problem.limit": "A quick look: only {kept} of the {all} test texts were asked.",
@@ -86,6 +94,11 @@ TEXTS = {
     "cost.one": "{usd} with {name}",
     "cost.known": "1,000 texts cost {costs}.",
     "cost.unknown": "The cost of {names} is unknown.",
+    "seeds.sentence": "{name}: {n} trainings with different seeds: {figures}.",
+    "seeds.figures": "mean {mean}, standard deviation {deviation} points, {low} to {high}",
+    "seeds.level": "{where} mean {mean}, standard deviation {deviation} points, {low} to {high}",
+    "seeds.join": "; ",
+    "seeds.further": "further seed of {name}",
     "verdict.word.better": "{a} better",
     "verdict.word.worse": "{b} better",
     "verdict.word.equivalent": "equivalent",
@@ -101,6 +114,7 @@ TEXTS = {
     "page.made": "Run {run}, started {created}",
     "page.scale": "{rows} test texts, {labels} labels",
     "point.baseline": "Baseline",
+    "point.seeds": "Seeds",
     "point.time": "Speed",
     "point.cost": "Cost",
     "card.title": "The classifiers at a glance",
@@ -248,9 +262,16 @@ TEXTS = {
     "cost.tokens": "Tokens in / cached / out",
     "cost.no_machine_price": "Set machine_usd_per_hour under [compare] to price what runs on this machine.",
     "cost.unpriced": "{n} answers of {name} have no known price.",
+    "cost.seeds": "The comparison counts the first training of {name} alone, in time and cost; the further "
+    "ones are there to measure the spread.",
     "training.title": "Training",
     "training.caption": "Training of {name}",
     "training.summary": "{examples} examples, {time} on {device}.",
+    "training.loss": "Loss by epoch",
+    "training.share": "Dev figures by epoch",
+    "training.line": "{name} from {first} to {last}",
+    "training.point": "{name} {first}",
+    "training.kept": "The upright line marks the epoch that was kept.",
     "training.best": "Epoch {epoch} was kept.",
     "training.none": "Nothing was trained in this run.",
     "reproduce.title": "How to reproduce this",
@@ -258,6 +279,7 @@ TEXTS = {
     "report” makes this page again from them, without a model.",
     "reproduce.identity": "Settings of {name}",
     "reproduce.facts": "Measured beside it",
+    "reproduce.training": "Measured in the training",
     "reproduce.environment": "Environment",
     "reproduce.key": "Key",
     "reproduce.value": "Value",

@@ -35,6 +35,13 @@ TEXTS = {
     "problem.incomplete": "{classifier} 还有 {missing} 条（共 {rows} 条）没有回答，因此不参与结论。",
     "problem.requests_failed": "发给 {classifier} 的 {asked} 次请求中有 {failed} 次失败（{share}）：此时的"
     "准确率衡量的是网络连接而不是模型，因此不参与结论。",
+    "problem.seed_incomplete": "{classifier} 还有 {missing} 条（共 {rows} 条）没有回答，因此不计入随机种子间"
+    "的离散程度。",
+    "problem.seeds_beyond_lead": "{classifier} 的多次训练{where}最多相差 {spread} 个百分点，大于 {classifier}"
+    " 与 {other} 之间的 {difference} 个百分点：换一个随机种子，结论可能不同。结论只依据第一次训练。",
+    "problem.seeds_beyond_margin": "{classifier} 的多次训练{where}最多相差 {spread} 个百分点，大于判定 "
+    "{classifier} 与 {other} 等效的 {difference} 个百分点界限：换一个随机种子，结论可能不同。结论只依据第一次"
+    "训练。",
     "problem.small_llm": "{classifier} 是随工具附带的小型语言模型（1.35 亿参数），用来展示流程，不代表 LLM "
     "的水平。",
     "problem.limit": "这只是快速试跑：{all} 条测试文本中只用了 {kept} 条。",
@@ -80,6 +87,11 @@ TEXTS = {
     "cost.one": "{name} {usd}",
     "cost.known": "每 1,000 条的成本：{costs}。",
     "cost.unknown": "{names} 的成本未知。",
+    "seeds.sentence": "{name} 用不同的随机种子训练了 {n} 次：{figures}。",
+    "seeds.figures": "平均 {mean}，标准差 {deviation} 个百分点，范围 {low} 至 {high}",
+    "seeds.level": "{where}平均 {mean}，标准差 {deviation} 个百分点，范围 {low} 至 {high}",
+    "seeds.join": "；",
+    "seeds.further": "{name} 的另一个随机种子",
     "verdict.word.better": "{a} 更好",
     "verdict.word.worse": "{b} 更好",
     "verdict.word.equivalent": "等效",
@@ -94,6 +106,7 @@ TEXTS = {
     "page.made": "运行 {run}，开始于 {created}",
     "page.scale": "{rows} 条测试文本，{labels} 个标签",
     "point.baseline": "基线",
+    "point.seeds": "随机种子",
     "point.time": "速度",
     "point.cost": "成本",
     "card.title": "各分类器一览",
@@ -233,9 +246,15 @@ TEXTS = {
     "cost.tokens": "token 输入 / 缓存 / 输出",
     "cost.no_machine_price": "在 [compare] 下设置 machine_usd_per_hour，即可为在本机运行的分类器计价。",
     "cost.unpriced": "{name} 有 {n} 条回答没有已知价格。",
+    "cost.seeds": "比较中的时间和成本只计 {name} 的第一次训练；其余几次只用来衡量离散程度。",
     "training.title": "训练",
     "training.caption": "{name} 的训练",
     "training.summary": "{examples} 条样本，用时 {time}，设备 {device}。",
+    "training.loss": "各轮损失",
+    "training.share": "各轮开发集指标",
+    "training.line": "{name}从 {first} 到 {last}",
+    "training.point": "{name} {first}",
+    "training.kept": "竖线标出保留的那一轮。",
     "training.best": "保留了第 {epoch} 轮。",
     "training.none": "本次运行没有训练。",
     "reproduce.title": "如何复现",
@@ -243,6 +262,7 @@ TEXTS = {
     "新生成本页。",
     "reproduce.identity": "{name} 的设置",
     "reproduce.facts": "同时测得",
+    "reproduce.training": "训练中测得",
     "reproduce.environment": "环境",
     "reproduce.key": "项",
     "reproduce.value": "值",

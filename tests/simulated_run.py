@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -116,4 +117,24 @@ def three_classifiers(rows: int = 300, **more: Any) -> RunData:
             ),
         ],
         **more,
+    )
+
+
+def with_seeds(data: RunData, *qualities: float, of: str = "bert") -> RunData:
+    """Add further trainings of a classifier, of the given qualities, right behind it."""
+    first = next(one for one in data.classifiers if one.name == of)
+    further = [
+        replace(
+            first,
+            name=f"{of}-seed{2000 + number}",
+            seed=2000 + number,
+            further_seed_of=of,
+            predictions=of_quality(f"{of}-{number}", list(data.test), quality),
+        )
+        for number, quality in enumerate(qualities)
+    ]
+    place = data.classifiers.index(first) + 1
+    first = replace(first, seed=1999)
+    return replace(
+        data, classifiers=[*data.classifiers[: place - 1], first, *further, *data.classifiers[place:]]
     )

@@ -20,6 +20,7 @@ HELP_AT_MOST_S = 0.5
 HEAVY = (
     *("torch", "transformers", "openai", "pandas", "sklearn", "scipy", "numpy"),
     *("statsmodels", "datasets", "datasketch", "genai_prices", "xllamacpp", "dotenv"),
+    *("onnx", "onnxruntime", "openvino"),
 )
 
 

@@ -2,26 +2,30 @@ from __future__ import annotations
 
 import json
 import math
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import median
 
-import psutil
 import pytest
 import torch
 from transformers import AutoConfig, AutoModelForSequenceClassification
 
+from classifiers import batching
 from classifiers.bert import WINDOW, BertClassifier
+from classifiers.truncation import Truncation
 from prompts.errors import ClassifierError
 from prompts.taxonomy import Taxonomy
-from tests.tiny_encoders import POSITIONS, make_encoder, one_thread, open_bert
+from tests.tiny_encoders import POSITIONS, configs, make_encoder, one_thread, open_bert
 
 TAXONOMY = Taxonomy.from_paths([("Play", "Puzzle"), ("Play", "Racing"), ("Work", "Notes")])
 WORDS = ["blocks", "cars", "memo", "new", "fast", "daily"]
 
 
-def save_model(folder: Path, labels: list[str], architecture: str = "bert") -> Path:
+def save_model(folder: Path, labels: list[str], architecture: str = "bert", **changes: int) -> Path:
     make_encoder(folder, WORDS, architecture)
-    config = AutoConfig.from_pretrained(folder)
+    config = AutoConfig.from_pretrained(folder, **changes)
     config.id2label = dict(enumerate(labels))
     config.label2id = {label: i for i, label in enumerate(labels)}
     with torch.random.fork_rng(devices=[]):
@@ -64,9 +68,14 @@ def test_scores_equal_those_of_transformers_one_text_at_a_time(folder: Path) -> 
         assert scores == pytest.approx(logits.softmax(-1)[0].tolist(), abs=1e-5)
 
 
-def test_how_texts_are_batched_changes_no_score(folder: Path) -> None:
-    one_by_one = scores_by_index(folder, TEXTS, batch_tokens=1)
+@pytest.mark.parametrize("architecture", configs(vocabulary=12))
+def test_how_texts_are_batched_and_padded_changes_no_score(
+    architecture: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = save_model(tmp_path / "model", ["Puzzle", "Racing", "Notes"], architecture)
     together = scores_by_index(folder, TEXTS, batch_tokens=10_000)
+    monkeypatch.setattr(batching, "LENGTH_STEP", 1)
+    one_by_one = scores_by_index(folder, TEXTS, batch_tokens=1)
     for alone, batched in zip(one_by_one, together, strict=True):
         assert alone == pytest.approx(batched, abs=1e-5)
 
@@ -108,10 +117,49 @@ def test_facts_count_texts_cut_and_unknown_tokens(folder: Path) -> None:
     assert facts["cut_share"] == 1 / 4
     assert facts["unknown_token_share"] == pytest.approx(1 / (2 + 4 + 2 + 2))
     assert facts["device"].endswith("threads")
+    assert facts["truncation"] == "head"
+    assert "windows_per_text" not in facts
+
+
+@pytest.mark.parametrize(("truncation", "cut"), [("head", 2), ("tail", 2), ("head_tail", 2), ("windows", 1)])
+def test_the_share_of_texts_cut_is_of_those_with_tokens_no_window_has(
+    truncation: Truncation, cut: int, folder: Path
+) -> None:
+    tiny = classifier(folder, max_length=6, truncation=truncation)
+    list(tiny.classify(["cars", "new " * 4, "new " * 5, "new " * 1000]))
+    assert tiny.facts["cut_share"] == cut / 4
+    if truncation == "windows":
+        assert tiny.facts["windows_per_text"] == (1 + 1 + 2 + 16) / 4
+
+
+def test_windows_give_the_mean_of_their_probabilities(folder: Path) -> None:
+    read = ["cars fast new daily", "new daily memo blocks", "memo blocks fast fast"]
+    text = "cars fast new daily memo blocks fast fast"
+    parts = scores_by_index(folder, read, max_length=6)
+    texts = ["memo", text, "", text, "new"]
+    for batch_tokens in (1, 16, 24, 1000):
+        scores = scores_by_index(folder, texts, max_length=6, truncation="windows", batch_tokens=batch_tokens)
+        for whole in (scores[1], scores[3]):
+            assert whole == pytest.approx([sum(column) / 3 for column in zip(*parts, strict=True)], abs=1e-6)
+
+
+def test_the_tail_is_what_a_text_that_begins_there_gets(folder: Path) -> None:
+    (whole,) = scores_by_index(
+        folder, ["cars " * 9 + "fast memo blocks new"], max_length=6, truncation="tail"
+    )
+    (tail,) = scores_by_index(folder, ["fast memo blocks new"], max_length=6)
+    assert whole == pytest.approx(tail, abs=1e-6)
 
 
 def test_facts_of_an_unused_classifier_leave_the_shares_open(folder: Path) -> None:
     assert classifier(folder).facts["cut_share"] is None
+
+
+def test_warming_up_counts_in_no_fact(folder: Path) -> None:
+    tiny = classifier(folder)
+    before = dict(tiny.facts)
+    tiny.warm_up()
+    assert tiny.facts == before
 
 
 def test_a_length_beyond_the_positions_is_clipped_in_the_identity(folder: Path) -> None:
@@ -131,6 +179,7 @@ def test_identity_knows_the_weights_the_tokenizer_and_the_precision(folder: Path
     assert same == classifier(folder).identity
     assert same != classifier(folder, precision="bfloat16").identity
     assert same != classifier(folder, max_length=8).identity
+    assert same != classifier(folder, truncation="windows").identity
     other = save_model(tmp_path / "model", ["Puzzle", "Racing", "Notes"], "roberta")
     assert same["weights_sha256"] != classifier(other).identity["weights_sha256"]
 
@@ -165,17 +214,34 @@ def test_answers_come_before_all_texts_are_read(folder: Path) -> None:
     assert tiny.facts["texts"] == WINDOW
 
 
-def test_memory_stays_flat_over_many_texts(folder: Path) -> None:
-    tiny = classifier(folder, batch_tokens=65536)
-    process = psutil.Process()
-    peaks = []
-    for i, _ in enumerate(tiny.classify(["cars fast new daily memo"] * (24 * WINDOW))):
-        if i % WINDOW == 0:
-            peaks.append(process.memory_info().rss)
-    assert max(peaks[4:]) - peaks[3] < 30e6
+def test_answers_do_not_depend_on_what_was_tokenised_ahead(folder: Path) -> None:
+    texts = [" ".join(["cars", "new", "memo"] * (i % 7)) for i in range(2 * WINDOW + 5)]
+    tiny = classifier(folder)
+    first = [(p.index, p.path, p.scores) for p in tiny.classify(texts)]
+    assert first == [(p.index, p.path, p.scores) for p in tiny.classify(texts)]
+    assert sorted(index for index, *_ in first) == list(range(len(texts)))
+    window = [p.path for p in sorted(tiny.classify(texts[WINDOW : 2 * WINDOW]), key=lambda p: p.index)]
+    assert window == [path for i, path, _ in sorted(first) if WINDOW <= i < 2 * WINDOW]
+
+
+def test_stopping_early_leaves_no_thread(folder: Path) -> None:
+    answers = classifier(folder).classify(["cars"] * (5 * WINDOW))
+    next(answers)
+    answers.close()
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("one-ahead")]
 
 
 def test_latency_of_a_batch_covers_every_text_in_it(folder: Path) -> None:
     predictions = list(classifier(folder, batch_tokens=10_000).classify(["cars"] * 50))
     assert len({prediction.latency_s for prediction in predictions}) == 1
     assert all(math.isfinite(prediction.latency_s) for prediction in predictions)
+
+
+def test_latency_holds_neither_the_caller_s_time_nor_that_of_a_window_tokenised_ahead(folder: Path) -> None:
+    latencies = []
+    for i, prediction in enumerate(classifier(folder).classify(["cars"] * (2 * WINDOW))):
+        latencies.append(prediction.latency_s)
+        if i % 256 == 0:  # once a batch
+            time.sleep(0.3)
+    assert len(set(latencies)) == 8
+    assert 0 < median(latencies) < 0.3

@@ -9,30 +9,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from transformers.utils import logging
 
-from classifiers.bert_training import train_bert, training_identity
-from classifiers.contract import Example, Training
+from classifiers.bert_training import train_bert
+from classifiers.contract import Example
 from classifiers.encoders import resolve, sha256_of
 from classifiers.settings import BertSettings
+from classifiers.training_identity import training_identity
 from classifiers.training_record import read_training
 from prompts.errors import ClassifierError, ConfigError
-from prompts.taxonomy import Taxonomy
 from tests.tiny_encoders import POSITIONS, configs, make_encoder, one_thread, open_bert
-
-TAXONOMY = Taxonomy.from_paths([("Play", "Puzzle"), ("Play", "Racing"), ("Work", "Notes")])
-WORDS = ["blocks", "cars", "memo", "new", "fast", "daily"]
-TRAIN = [
-    Example(id=f"{word}{i}", text=f"{word} {extra}", gold=path)
-    for path, word in zip(TAXONOMY.leaves, WORDS, strict=False)
-    for i, extra in enumerate(["new", "fast", "daily", "new new", "fast daily new", "daily daily"])
-]
-DEV = [
-    Example(id=f"dev-{word}", text=f"{word} {word}", gold=path)
-    for path, word in zip(TAXONOMY.leaves, WORDS, strict=False)
-]
+from tests.tiny_training import DEV, TAXONOMY, TRAIN, WORDS, train
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -44,28 +32,6 @@ def on_one_thread() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_encoder(tmp_path_factory.mktemp("bert") / "base", WORDS)
-
-
-def train(
-    base: Path, folder: Path, *, dev: list[Example] = DEV, seed: int = 1, **settings: object
-) -> Training:
-    chosen = {
-        "epochs": 2,
-        "batch_size": 4,
-        "max_length": 16,
-        "device": "cpu",
-        "learning_rate": 1e-2,
-    } | settings
-    return train_bert(
-        BertSettings(kind="bert", base=str(base), **chosen),
-        base,
-        train=TRAIN,
-        dev=dev,
-        taxonomy=TAXONOMY,
-        seed=seed,
-        folder=folder,
-        progress=lambda _done, _all: None,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -108,8 +74,10 @@ def test_transformers_loads_the_folder_on_its_own(trained: Path) -> None:
 def test_the_folder_holds_the_model_and_its_record_and_no_checkpoint_or_pickle(trained: Path) -> None:
     names = {file.name for file in trained.iterdir()}
     assert names == {
+        "README.md",
         "config.json",
         "model.safetensors",
+        "temperature.json",
         "tokenizer.json",
         "tokenizer_config.json",
         "training.json",
@@ -119,7 +87,9 @@ def test_the_folder_holds_the_model_and_its_record_and_no_checkpoint_or_pickle(t
 def test_the_record_holds_the_curve_and_the_epoch_kept(trained: Path) -> None:
     training = read_training(trained)
     assert [row["epoch"] for row in training.curve] == list(range(1, 11))
-    assert all({"train_loss", "dev_loss", "dev_accuracy"} <= set(row) for row in training.curve)
+    assert all(
+        {"train_loss", "dev_loss", "dev_accuracy", "dev_macro_f1"} <= set(row) for row in training.curve
+    )
     best = max(training.curve, key=lambda row: (row["dev_accuracy"], -row["dev_loss"]))
     assert training.best_epoch == best["epoch"]
     assert training.examples == len(TRAIN)
@@ -150,7 +120,8 @@ def test_batches_have_few_lengths_so_that_memory_stays_flat(
     lengths: set[int] = set()
 
     def note(module: torch.nn.Module, inputs: tuple[torch.Tensor, ...], _output: object) -> None:
-        if isinstance(module, torch.nn.Embedding):
+        # Of training and of its evaluation; the engine that answers has lengths of its own.
+        if isinstance(module, torch.nn.Embedding) and not torch.is_inference_mode_enabled():
             lengths.add(inputs[0].shape[1])
 
     hook = torch.nn.modules.module.register_module_forward_hook(note)
@@ -295,15 +266,16 @@ def test_identity_changes_with_what_changes_the_weights_and_with_nothing_else(
         identity(data="u"),
         identity(epochs=9),
         identity(dropout=0.3),
+        identity(choose_by="macro_f1"),
+        identity(patience=2),
+        identity(class_weights="balanced"),
+        identity(sampling="balanced"),
+        identity(label_smoothing=0.1),
+        identity(gradient_accumulation=2),
+        identity(gradient_checkpointing=True),
+        identity(freeze=1),
+        identity(freeze="encoder"),
+        identity(layer_decay=0.9),
     ):
         assert changed != identity()
     assert json.loads(json.dumps(identity())) == identity()
-
-
-def test_a_training_that_was_cut_off_is_begun_anew(base: Path, tmp_path: Path) -> None:
-    stale = tmp_path / "model" / "checkpoints" / "checkpoint-3"
-    stale.mkdir(parents=True)
-    (stale / "model.safetensors").write_bytes(b"half")
-    train(base, tmp_path / "model", epochs=1)
-    assert not stale.parent.exists()
-    assert load_file(tmp_path / "model/model.safetensors")

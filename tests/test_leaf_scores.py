@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from classifiers.leaf_scores import LeafScores
+from classifiers.leaf_scores import LeafScores, Levels
 from prompts.taxonomy import Taxonomy
 
 TREE = Taxonomy.from_paths(
@@ -19,7 +19,7 @@ def test_the_path_has_the_most_levels_right_in_expectation(weights: list[float])
 
     def expected(path: tuple[str, ...]) -> float:
         return sum(
-            probabilities[0, i]
+            float(probabilities[0, i])
             for level in range(1, 4)
             for i, leaf in enumerate(TREE.leaves)
             if leaf[:level] == path[:level]
@@ -51,3 +51,29 @@ def test_best_leaves_and_answers_agree() -> None:
     assert [TREE.leaves[i] for i in scorer.best_leaves(rows)] == [
         answer.path for answer in scorer.answers(rows)
     ]
+
+
+def test_each_leaf_lies_below_its_nodes() -> None:
+    levels = Levels(TREE)
+    assert [nodes.tolist() for nodes in levels.node_of_leaf] == [
+        [0, 0, 0, 1, 1],
+        [0, 0, 1, 2, 3],
+        [0, 1, 2, 3, 4],
+    ]
+    assert levels.names[1] == ("a > x", "y", "b > x", "z")
+
+
+def test_an_only_child_has_the_probability_of_its_parent() -> None:
+    chain = Taxonomy.from_paths([("a", "a", "a"), ("b", "b", "c")])
+    (answer,) = LeafScores(chain).answers(np.array([[0.3, 0.7]]))
+    assert answer.path == ("b", "b", "c")
+    assert answer.scores == ({"a": 0.3, "b": 0.7}, {"a": 0.3, "b": 0.7}, {"a": 0.3, "c": 0.7})
+
+
+def test_among_equals_the_first_path_of_the_tree_is_the_answer() -> None:
+    (answer,) = LeafScores(Taxonomy.flat(["a", "b"])).answers(np.array([[0.5, 0.5]]))
+    assert answer.path == ("a",)
+
+
+def test_no_texts_get_no_answers() -> None:
+    assert LeafScores(TREE).answers(np.zeros((0, 5))) == []

@@ -7,7 +7,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from reports import wording, wording_en, wording_zh
+from classifiers.llm import LlmClassifier
+from classifiers.settings import LlmSettings
+from prompts.taxonomy import Taxonomy
+from reports import wording, wording_en, wording_terms, wording_zh
 from reports.charts import difference_axis, share_axis
 from reports.page import render
 from reports.scores import score
@@ -155,8 +158,6 @@ PAYLOADS = [
 def poisoned(payload):
     """A run in which the payload stands wherever data can stand."""
     paths = ((payload, payload + "a"), (payload, payload + "b"), ("Plain", "Leaf"))
-    from prompts.taxonomy import Taxonomy
-
     test = [
         replace(
             one,
@@ -269,8 +270,6 @@ def test_a_poor_run_still_makes_a_whole_page(data):
 
 
 def test_a_single_level_of_many_labels_makes_a_page_without_a_matrix_too_large_to_read():
-    from prompts.taxonomy import Taxonomy
-
     paths = tuple((f"Label {i}",) for i in range(119))
     test = examples([paths[i % 119] for i in range(238)])
     data = run(
@@ -286,8 +285,6 @@ def test_a_single_level_of_many_labels_makes_a_page_without_a_matrix_too_large_t
 
 
 def test_a_flat_label_set_speaks_of_accuracy_and_of_no_path():
-    from prompts.taxonomy import Taxonomy
-
     test = examples(FLAT)
     page, _ = page_of(
         run(test, [classifier("bert", answered(test, FLAT))], taxonomy=Taxonomy.from_paths(FLAT), data={})
@@ -385,3 +382,58 @@ def test_the_terminal_is_told_the_same_as_the_page():
     assert found.rows[1][-1] == "$0.10"
     assert found.verdict[0] == "bert is the most accurate, by more than chance explains."
     assert found.warnings == ()
+
+
+def test_the_facts_are_named_in_words_and_what_is_absent_has_no_line():
+    facts = {
+        "engine": "onnx-int8",
+        "precision": "int8",
+        "truncation": "head_tail",
+        "temperature": 1.23456,
+        "cut_share": 0.1234,
+        "unknown_token_share": None,
+        "gpu_memory_peak_gb": 1.25,
+        "batch_tokens": 8192,
+        "of_a_later_version": True,
+    }
+    data = three_classifiers()
+    first, *others = data.classifiers
+    data = replace(data, classifiers=[replace(first, facts=facts), *others])
+    rows = re.findall(r'<tr><th scope="row">([^<]*)</th><td>([^<]*)</td></tr>', page_of(data)[1])
+    told = {key: value.replace(SPACE, " ") for key, value in rows}
+    assert told.items() >= {
+        ("Engine", "ONNX Runtime, int8"),
+        ("Precision", "int8"),
+        ("Read of a longer text", "head and tail"),
+        ("Temperature of the scores", "1.235"),
+        ("Texts that were cut", "12.3 %"),
+        ("Peak of GPU memory, GB", "1.25"),
+        ("Tokens in one pass", "8,192"),
+        ("of_a_later_version", "yes"),
+    }
+    assert "Tokens the vocabulary lacks" not in told
+    chinese = page_of(replace(data, language="zh"))[0].text
+    for text in ("被截断的文本", "推理引擎", "ONNX Runtime，int8", "开头和结尾"):
+        assert text in chinese
+
+
+@pytest.mark.parametrize(("cut_share", "lines"), [(0.1234, 1), (0.0, 1), (None, 0)])
+def test_the_share_of_texts_that_were_cut_stands_beside_the_accuracy(cut_share, lines):
+    data = three_classifiers()
+    first, *others = data.classifiers
+    data = replace(data, classifiers=[replace(first, facts={"cut_share": cut_share}), *others])
+    cards = page_of(data)[1].split("<nav", 1)[0]
+    assert cards.count("Texts that were cut") == lines
+    if lines:
+        assert f"<dd>{wording.percent(cut_share)}</dd>" in cards
+
+
+def test_every_fact_of_a_classifier_and_every_figure_of_its_curve_has_a_name_in_both_languages():
+    for key, (english, chinese) in wording_terms.TERMS.items():
+        assert english, key
+        assert chinese, key
+        assert "_" not in english + chinese
+    settings = LlmSettings(kind="llm", model="m", base_url="http://localhost:9/v1", api_key_env=None)
+    llm = LlmClassifier(name="llm", taxonomy=Taxonomy.flat(["a", "b"]), settings=settings)
+    assert [key for key in llm.facts if f"fact.{key}" not in wording_terms.TERMS] == []
+    assert not set(wording_terms.TERMS) & set(wording_en.TEXTS)

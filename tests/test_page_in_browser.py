@@ -8,7 +8,7 @@ import pytest
 
 from reports.page import render
 from reports.scores import score
-from tests.simulated_run import three_classifiers
+from tests.simulated_run import three_classifiers, with_seeds
 from tests.test_page import PAYLOADS, poisoned
 
 CHROMIUM = next(
@@ -72,7 +72,7 @@ def open_page(chromium, tmp_path):
 
 @pytest.fixture(scope="module")
 def data():
-    return three_classifiers(machine_usd_per_hour=1.2)
+    return with_seeds(three_classifiers(machine_usd_per_hour=1.2), 0.85)
 
 
 def open_all(tab):

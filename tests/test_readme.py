@@ -134,6 +134,7 @@ def tiny_run() -> RunData:
         ]
 
     timing = Timing(load_s=1.0, train_s=None, answer_s=1.0, answered=10)
+    seeds = {"one": None, "one-seed2": "one", "two": None}
     return RunData(
         name="tiny",
         created="2026-11-01T00:00:00+00:00",
@@ -149,8 +150,9 @@ def tiny_run() -> RunData:
                 facts={},
                 timing=timing,
                 predictions=answers(failed),
+                further_seed_of=seeds[name],
             )
-            for name, failed in (("one", 0), ("two", 3))
+            for name, failed in (("one", 0), ("one-seed2", 1), ("two", 3))
         ],
     )
 
@@ -163,12 +165,14 @@ def keys(scores: dict[str, Any]) -> Iterator[str]:
     pair = scores["pairs"][0]
     verdict = scores["verdict"]
     ranked = verdict["levels"][0]
+    seeds = scores["seeds"]["one"]
     for part in [
         *(verdict, verdict["choice"], verdict["sentences"], ranked, ranked["comparisons"][0]),
         *(scores["floor"][0], scores["time"], scores["examples"][0]),
         *(classifier, classifier["failures"], classifier["time"], classifier["time"]["latency_s"]),
         *(classifier["cost"], level, level["accuracy"], level["labels"]["a"], level["slices"][0]),
         *(pair, pair["levels"][0]),
+        *(scores["classifiers"]["one-seed2"], seeds, seeds["levels"][0], seeds["levels"][0]["accuracy"]),
     ]:
         yield from part
 

@@ -26,6 +26,7 @@ from transformers import (
 from classifiers.bert import BertClassifier
 from classifiers.engines import open_engine
 from classifiers.transformer_models import quiet
+from classifiers.truncation import Truncation
 from prompts.taxonomy import Taxonomy
 
 _SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
@@ -39,9 +40,10 @@ _SIZES: dict[str, float] = {
 POSITIONS = 32
 
 
-def configs(vocabulary: int) -> dict[str, PretrainedConfig]:
+def configs(vocabulary: int, layers: int = 1) -> dict[str, PretrainedConfig]:
     """Return a config of each architecture over `vocabulary` tokens, 32 positions long."""
     common = {"vocab_size": vocabulary, "max_position_embeddings": POSITIONS, "pad_token_id": 0} | _SIZES
+    common["num_hidden_layers"] = layers
     offset = common | {"max_position_embeddings": POSITIONS + 1}  # positions start behind the padding's
     modern = common | {"bos_token_id": 2, "eos_token_id": 3, "cls_token_id": 2, "sep_token_id": 3}
     return {
@@ -50,7 +52,7 @@ def configs(vocabulary: int) -> dict[str, PretrainedConfig]:
             vocab_size=vocabulary,
             max_position_embeddings=POSITIONS,
             dim=16,
-            n_layers=1,
+            n_layers=layers,
             n_heads=2,
             hidden_dim=32,
         ),
@@ -88,10 +90,10 @@ def tokenizer(words: Iterable[str]) -> PreTrainedTokenizerFast:
     )
 
 
-def make_encoder(folder: Path, words: Iterable[str], architecture: str = "bert") -> Path:
+def make_encoder(folder: Path, words: Iterable[str], architecture: str = "bert", layers: int = 1) -> Path:
     """Save an encoder without a head, as a pretrained one comes, and return its folder."""
     known = tokenizer(words)
-    config = configs(len(known))[architecture]
+    config = configs(len(known), layers)[architecture]
     with torch.random.fork_rng(devices=[]), quiet():
         torch.manual_seed(7)
         AutoModel.from_config(config).save_pretrained(folder)
@@ -107,11 +109,22 @@ def open_bert(
     device: str = "cpu",
     precision: str = "auto",
     max_length: int = 256,
+    truncation: Truncation = "head",
+    calibrate: bool = True,
     batch_tokens: int | None = None,
 ) -> BertClassifier:
     """Open a trained model as the harness does, in torch."""
     engine = open_engine("torch", folder, device=device, precision=precision)
-    return BertClassifier(name, taxonomy, folder, engine, max_length=max_length, batch_tokens=batch_tokens)
+    return BertClassifier(
+        name,
+        taxonomy,
+        folder,
+        engine,
+        max_length=max_length,
+        truncation=truncation,
+        calibrate=calibrate,
+        batch_tokens=batch_tokens,
+    )
 
 
 @contextmanager

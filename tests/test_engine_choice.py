@@ -1,0 +1,301 @@
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from rich.console import Console
+
+from classifiers import engine_choice
+from classifiers.bert import BertClassifier
+from classifiers.contract import Example
+from classifiers.devices import choose_device, choose_precision
+from classifiers.engine_choice import (
+    Candidate,
+    Choice,
+    candidates,
+    choose,
+    conditions,
+    read_choice,
+    unmeasured,
+)
+from classifiers.engines import Batch, Engine, EngineName, open_engine
+from classifiers.onnx_export import quantized
+from classifiers.settings import BertSettings
+from harness import bert_engine
+from prompts.errors import ClassifierError
+from prompts.taxonomy import Taxonomy
+from tests.test_engines import save_model
+from tests.tiny_encoders import one_thread
+
+TAXONOMY = Taxonomy.flat(["Puzzle", "Racing", "Notes"])
+WORDS = ["blocks", "cars", "memo", "new", "fast", "daily"]
+TEXTS = [f"{a} {b} {c}" for a in WORDS for b in WORDS for c in WORDS]  # 216
+SETTINGS = BertSettings(kind="bert", base="tiny", device="cpu")
+TORCH, INT8, OPENVINO = (
+    Candidate(engine="torch", precision="float32"),
+    Candidate(engine="onnx-int8"),
+    Candidate(engine="openvino"),
+)
+
+
+class Clock:
+    """Goes on only where an engine says so, so that what is fast does not depend on this machine."""
+
+    now_s = 0.0
+
+    def perf_counter(self) -> float:
+        return self.now_s
+
+
+CLOCK = Clock()
+
+
+class Altered:
+    """Answers as the model does but for some batches, and takes its time.
+
+    Every text is a batch of its own, so `wrong` counts texts.
+    """
+
+    precision = "by hand"
+    device = "by hand"
+    batch_tokens = 1
+
+    def __init__(self, name: EngineName, engine: Engine, *, wrong: int = 0, takes_s: float = 0.0) -> None:
+        self.name = name
+        self._engine, self._wrong, self._takes_s = engine, wrong, takes_s
+        self._altered: dict[bytes, bool] = {}
+
+    def logits(self, batch: Batch) -> NDArray[np.float32]:
+        CLOCK.now_s += self._takes_s
+        logits = self._engine.logits(batch)
+        known = batch["input_ids"].tobytes()
+        # The texts of a batch of a text differ, so the first `wrong` ones that it meets are the same in a pass.
+        altered = self._altered.setdefault(known, len(self._altered) < self._wrong)
+        return -logits if altered else logits
+
+
+@pytest.fixture(scope="module", autouse=True)
+def on_one_thread() -> Iterator[None]:
+    with one_thread():
+        yield
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_choice, "time", CLOCK)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = save_model(tmp_path_factory.mktemp("choice") / "model")
+    quantized(folder)  # once for all tests: an export takes seconds
+    return folder
+
+
+@pytest.fixture(scope="module")
+def in_torch(folder: Path) -> Engine:
+    return open_engine("torch", folder, device="cpu", precision="float32")
+
+
+@pytest.fixture(scope="module")
+def dev(folder: Path, in_torch: Engine) -> list[Example]:
+    """Texts whose gold label is what torch float32 answers, but for every third."""
+    answers = {answer.index: answer.path for answer in classifier(folder, in_torch).classify(TEXTS)}
+    return [
+        Example(id=str(i), text=text, gold=answers[i] if i % 3 else ("nothing",))
+        for i, text in enumerate(TEXTS)
+    ]
+
+
+def classifier(folder: Path, engine: Engine) -> BertClassifier:
+    return BertClassifier("tiny", TAXONOMY, folder, engine, max_length=16)
+
+
+def chosen_among(folder: Path, dev: list[Example], engines: Mapping[Candidate, Engine | str]) -> Choice:
+    def opened(candidate: Candidate) -> Engine:
+        engine = engines[candidate]
+        if isinstance(engine, str):
+            raise ClassifierError(engine)
+        return engine
+
+    return choose(
+        dev,
+        list(engines),
+        open_engine=opened,
+        answer_with=lambda engine: classifier(folder, engine),
+        progress=lambda _done, _total: None,
+    )
+
+
+@pytest.mark.usefixtures("clock")
+def test_the_fastest_that_answers_as_torch_float32_does_is_taken(
+    folder: Path, in_torch: Engine, dev: list[Example]
+) -> None:
+    choice = chosen_among(
+        folder,
+        dev,
+        {
+            TORCH: Altered("torch", in_torch, takes_s=0.004),
+            INT8: Altered("onnx-int8", in_torch, takes_s=0.001),
+            OPENVINO: Altered("openvino", in_torch, takes_s=0.002),
+        },
+    )
+    assert choice.chosen == INT8
+    assert choice.texts == len(dev)
+    assert [trial.s_per_text for trial in choice.trials] == pytest.approx([0.004, 0.001, 0.002])
+    assert [trial.equal for trial in choice.trials] == [len(dev)] * 3
+    assert [trial.accuracy for trial in choice.trials] == [2 / 3] * 3
+    assert choice.reason == (
+        "onnx-int8 (1 ms a text; torch float32 4 ms; labels equal on 216 of 216 dev texts)"
+    )
+
+
+@pytest.mark.usefixtures("clock")
+def test_a_faster_engine_with_other_labels_is_rejected(
+    folder: Path, in_torch: Engine, dev: list[Example]
+) -> None:
+    choice = chosen_among(
+        folder,
+        dev,
+        {TORCH: Altered("torch", in_torch, takes_s=0.002), INT8: Altered("onnx-int8", in_torch, wrong=2)},
+    )
+    assert choice.chosen == TORCH
+    assert choice.trials[1].equal == 214
+    assert (
+        choice.trials[1].rejected
+        == "its labels equal those of torch float32 on 214 of 216 dev texts, 215 are needed"
+    )
+    assert choice.trials[1].s_per_text is not None
+    assert choice.reason == "torch float32 (2 ms a text; tried beside it: onnx-int8)"
+
+
+@pytest.mark.usefixtures("clock")
+def test_one_other_label_passes_where_it_costs_no_accuracy(
+    folder: Path, in_torch: Engine, dev: list[Example]
+) -> None:
+    def one_wrong() -> dict[Candidate, Engine | str]:
+        return {
+            TORCH: Altered("torch", in_torch, takes_s=0.002),
+            INT8: Altered("onnx-int8", in_torch, wrong=1),
+        }
+
+    never_right = [Example(id=one.id, text=one.text, gold=("nothing",)) for one in dev]
+    choice = chosen_among(folder, never_right, one_wrong())
+    assert (choice.chosen, choice.trials[1].equal) == (INT8, 215)
+    answers = {answer.index: answer.path for answer in classifier(folder, in_torch).classify(TEXTS)}
+    all_right = [Example(id=one.id, text=one.text, gold=answers[i]) for i, one in enumerate(dev)]
+    choice = chosen_among(folder, all_right, one_wrong())
+    assert choice.chosen == TORCH
+    assert choice.trials[1].rejected == "it gets 215 of 216 dev texts right, torch float32 216"
+
+
+def test_what_cannot_be_opened_is_left_out_with_its_reason(
+    folder: Path, in_torch: Engine, dev: list[Example]
+) -> None:
+    choice = chosen_among(folder, dev, {TORCH: in_torch, INT8: "not installed", OPENVINO: "no export"})
+    assert choice.chosen == TORCH
+    assert [trial.rejected for trial in choice.trials] == [None, "not installed", "no export"]
+    assert choice.reason.endswith("no other engine could be tried)")
+
+
+def test_of_many_dev_texts_some_are_taken_evenly(folder: Path, in_torch: Engine) -> None:
+    many = [Example(id=str(i), text=WORDS[i // 500], gold=("Notes",)) for i in range(3000)]
+    seen: list[str] = []
+
+    class Listening(BertClassifier):
+        def classify(self, texts: list[str]) -> Iterator:  # type: ignore[type-arg]
+            seen[:] = texts
+            return super().classify(texts)
+
+    choice = choose(
+        many,
+        [TORCH],
+        open_engine=lambda _: in_torch,
+        answer_with=lambda engine: Listening("tiny", TAXONOMY, folder, engine),
+        progress=lambda _done, _total: None,
+    )
+    assert choice.texts == len(seen) == engine_choice.TEXTS
+    assert {word: seen.count(word) for word in WORDS} == pytest.approx(dict.fromkeys(WORDS, 256 / 6), abs=1)
+
+
+def test_candidates_are_torch_float32_its_own_precision_and_the_engines_of_the_cpu() -> None:
+    native = choose_precision("auto", choose_device("cpu"))
+    in_torch = dict.fromkeys([TORCH, Candidate(engine="torch", precision=native)])
+    others = [INT8, OPENVINO, Candidate(engine="onnx")]
+    assert candidates(SETTINGS) == [*in_torch, *others]
+    assert candidates(SETTINGS.model_copy(update={"precision": "float32"})) == [TORCH, *others]
+
+
+def test_without_dev_texts_torch_answers_in_float32_or_as_told() -> None:
+    assert unmeasured(SETTINGS, "there are no dev texts") == Choice(
+        chosen=TORCH, reason="torch float32, as there are no dev texts"
+    )
+    told = SETTINGS.model_copy(update={"precision": "bfloat16"})
+    assert unmeasured(told, "so").chosen == Candidate(engine="torch", precision="bfloat16")
+
+
+def lines(settings: BertSettings, dev: list[Example], folder: Path) -> list[str]:
+    console = Console(file=StringIO(), width=500)
+    bert_engine.choose_engine("tiny", settings, TAXONOMY, dev, folder, console)
+    assert isinstance(console.file, StringIO)
+    return console.file.getvalue().splitlines()
+
+
+@pytest.fixture
+def model(folder: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(folder, tmp_path / "model")
+
+
+def test_a_choice_is_said_kept_and_opened(model: Path, dev: list[Example]) -> None:
+    (line,) = lines(SETTINGS, dev, model)
+    choice = read_choice(SETTINGS, model)
+    assert choice is not None
+    assert line == f"tiny: answers with {choice.reason}"
+    assert [trial.candidate for trial in choice.trials] == candidates(SETTINGS)
+    assert choice.trials[-1].rejected is None  # onnx in float32 gives the same labels everywhere
+    opened = bert_engine.open_bert("tiny", SETTINGS, TAXONOMY, model)
+    assert opened.identity["engine"] == choice.chosen.engine
+    assert opened.facts["engine_chosen"] == choice.reason
+    assert lines(SETTINGS, dev, model) == []  # it still holds
+
+
+@pytest.mark.parametrize("changed", ["weights_sha256", "device", "packages", "settings"])
+def test_a_choice_made_under_other_conditions_is_made_anew(model: Path, changed: str) -> None:
+    assert lines(SETTINGS, [], model) == [
+        "tiny: answers with torch float32, as there are no dev texts to compare engines on"
+    ]
+    kept = json.loads((model / engine_choice.FILE).read_text(encoding="utf-8"))
+    assert kept["holds_for"] == conditions(SETTINGS, model)
+    kept["holds_for"][changed] = "another"
+    (model / engine_choice.FILE).write_text(json.dumps(kept), encoding="utf-8")
+    assert read_choice(SETTINGS, model) is None
+    opened = bert_engine.open_bert("tiny", SETTINGS, TAXONOMY, model)
+    assert opened.facts["engine_chosen"] == "torch float32, as engines were not compared on this machine"
+    assert len(lines(SETTINGS, [], model)) == 1
+
+
+def test_texts_read_in_another_length_make_the_choice_anew(model: Path) -> None:
+    lines(SETTINGS, [], model)
+    assert read_choice(SETTINGS.model_copy(update={"learning_rate": 1.0}), model) is not None
+    assert read_choice(SETTINGS.model_copy(update={"max_length": 8}), model) is None
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "null", "{}", '{"holds_for": {}}'])
+def test_a_file_that_is_no_choice_is_none(model: Path, content: str) -> None:
+    (model / engine_choice.FILE).write_text(content, encoding="utf-8")
+    assert read_choice(SETTINGS, model) is None
+
+
+def test_an_engine_that_is_told_is_taken_without_a_trial(model: Path, dev: list[Example]) -> None:
+    told = SETTINGS.model_copy(update={"engine": "onnx"})
+    assert lines(told, dev, model) == []
+    assert not (model / engine_choice.FILE).exists()
+    opened = bert_engine.open_bert("tiny", told, TAXONOMY, model)
+    assert (opened.identity["engine"], opened.identity["precision"]) == ("onnx", "float32")
+    assert "engine_chosen" not in opened.facts
