@@ -55,7 +55,8 @@ def train_bert(
 
     The epoch with the best dev accuracy of whole paths, or macro-F1, is kept (the lower dev loss decides
     between equals); without dev, the last one. Equal input and seed give equal weights on a CPU with as many
-    threads. A training that was killed goes on from its last epoch's end, to the same weights.
+    threads. A training that broke off, by a kill or for want of memory, goes on from its last epoch's end, to
+    the same weights; on another device, or with other versions, it begins anew.
 
     Where `torchrun` or `accelerate launch` started several processes, all call this with the same arguments;
     the first one alone writes, and they share a batch.
@@ -73,7 +74,7 @@ def train_bert(
 
     Raises:
         ClassifierError: no examples, a setting that needs dev examples without any, no such device, a base
-            that cannot be loaded, or the training diverged.
+            that cannot be loaded, too little memory, or the training diverged.
         ConfigError: the folder cannot be written.
     """
     if not train:
@@ -98,7 +99,7 @@ def train_bert(
         seed=seed,
     )
     head = make_head(settings.heads, taxonomy)
-    checkpoints = Checkpoints(folder=folder / _CHECKPOINTS, recipe=recipe_sha256(identity))
+    checkpoints = Checkpoints(folder=folder / _CHECKPOINTS, recipe=recipe_sha256(identity, device))
     with _writing(folder, checkpoints), own_randomness(device):
         training, model = _train(settings, base, train, dev, head, seed, checkpoints, progress, device)
         if is_first():
@@ -264,16 +265,13 @@ def _writing(folder: Path, checkpoints: Checkpoints) -> Iterator[None]:
                 (folder / file).unlink(missing_ok=True)
         yield
     except (OSError, SafetensorError, RuntimeError) as exc:
+        # Whatever it breaks off with, the checkpoints stay, and the next attempt goes on from the last whole
+        # one: with room made, or with a process that died. A training that diverged has removed its own.
         if isinstance(exc, RuntimeError) and not _is_full_disk(exc):
-            checkpoints.remove()
             raise
-        # The checkpoints stay: with room made, the training goes on from the last whole one.
         raise ConfigError(
             f"the trained model cannot be written to {folder} ({exc}); make room there"
         ) from exc
-    except Exception:
-        checkpoints.remove()  # it would fail again; after Ctrl-C or a kill they stay
-        raise
     if is_first():
         checkpoints.remove()
 

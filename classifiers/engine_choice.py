@@ -10,63 +10,41 @@ import dataclasses
 import json
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from classifiers.contract import Classifier, Example
 from classifiers.devices import choose_device, choose_precision, describe_device
 from classifiers.encoders import weights_sha256
-from classifiers.engines import Engine, EngineName
+from classifiers.engine_trials import Candidate, Trial, judge, run
+from classifiers.engines import Engine, EngineName, OutOfMemory, installed_version, require
 from classifiers.settings import BertSettings
 from prompts.errors import ClassifierError
 
+__all__ = [
+    "Candidate",
+    "Choice",
+    "Trial",
+    "candidates",
+    "choose",
+    "conditions",
+    "read_choice",
+    "unmeasured",
+    "write_choice",
+]
+
 FILE = "engine.json"
-
-EQUAL_SHARE = 0.995
-"""Of the texts, how many must get the same labels as in torch float32."""
-
-LOST_ACCURACY = 0.002
-"""How much lower the accuracy may be, as a fraction."""
 
 TEXTS = 256
 """Dev texts at most, evenly taken from all."""
 
-_WARM_UP = 16
-_PASSES, _ENOUGH_S = 3, 2.0  # a pass over few texts of a small model is repeated, and the quickest counts
+TEXTS_AT_LEAST = 30
+"""With fewer, engines are not compared: that they agree would say little."""
+
 _PACKAGES = ("torch", "transformers", "tokenizers", "onnx", "onnxscript", "onnxruntime", "openvino")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Candidate:
-    """An engine that may answer; the precision is torch's, the others have their own."""
-
-    engine: EngineName
-    precision: str = "auto"
-
-    def __str__(self) -> str:
-        return f"torch {self.precision}" if self.engine == "torch" else self.engine
-
-
-@dataclass(frozen=True, kw_only=True)
-class Trial:
-    """What came of a candidate.
-
-    Attributes:
-        candidate: which.
-        s_per_text: seconds per text over all texts, or None where it did not run.
-        equal: how many texts got the same labels as in torch float32, or None.
-        accuracy: the fraction of texts whose whole path is right, or None.
-        rejected: why it may not answer, or None where it may.
-    """
-
-    candidate: Candidate
-    s_per_text: float | None = None
-    equal: int | None = None
-    accuracy: float | None = None
-    rejected: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,13 +55,15 @@ class Choice:
         chosen: which.
         reason: why, in words.
         texts: on how many dev texts the candidates were tried.
-        trials: one per candidate, torch float32 first; none where there was nothing to try them on.
+        trials: one per candidate, torch float32 first; where nothing was compared, those that lack packages.
+        took_s: seconds that the comparison took, or None where nothing was compared.
     """
 
     chosen: Candidate
     reason: str
     texts: int = 0
     trials: tuple[Trial, ...] = ()
+    took_s: float | None = None
 
 
 def conditions(settings: BertSettings, folder: Path) -> dict[str, Any]:
@@ -95,7 +75,7 @@ def conditions(settings: BertSettings, folder: Path) -> dict[str, Any]:
     return {
         "weights_sha256": weights_sha256(folder),
         "device": describe_device(choose_device(settings.device)),
-        "packages": {package: _version(package) for package in _PACKAGES},
+        "packages": {package: installed_version(package) for package in _PACKAGES},
         "settings": settings.model_dump(include={"max_length", "truncation", "precision"}),
     }
 
@@ -114,24 +94,39 @@ def read_choice(settings: BertSettings, folder: Path) -> Choice | None:
             Trial(**{**trial, "candidate": Candidate(**trial["candidate"])}) for trial in kept["trials"]
         )
         return Choice(
-            chosen=Candidate(**kept["chosen"]), reason=kept["reason"], texts=kept["texts"], trials=trials
+            chosen=Candidate(**kept["chosen"]),
+            reason=kept["reason"],
+            texts=kept["texts"],
+            trials=trials,
+            took_s=kept.get("took_s"),  # not in files of earlier versions
         )
     except (FileNotFoundError, ValueError, KeyError, TypeError):  # of another version, or cut off
         return None
 
 
 def write_choice(choice: Choice, settings: BertSettings, folder: Path) -> None:
-    """Keep a choice in `folder`, replacing the file in one step."""
+    """Keep a choice in `folder`, replacing the file in one step.
+
+    Raises:
+        ClassifierError: there are no weights, no such device, or the folder cannot be written.
+    """
     kept = {"holds_for": conditions(settings, folder), **dataclasses.asdict(choice)}
     half = folder / f"{FILE}.part"
-    half.write_text(json.dumps(kept, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-    half.replace(folder / FILE)
+    try:
+        half.write_text(json.dumps(kept, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+        half.replace(folder / FILE)
+    except OSError as exc:
+        with suppress(OSError):
+            half.unlink(missing_ok=True)
+        raise ClassifierError(
+            f"the choice of an engine cannot be written to {folder} ({exc}); make room there, "
+            "or set engine = 'torch'"
+        ) from exc
 
 
 def unmeasured(settings: BertSettings, why: str) -> Choice:
     """Return the choice where nothing was compared: torch, in float32 unless a precision is set."""
-    chosen = _in_torch(settings)[0 if settings.precision == "auto" else -1]
-    return Choice(chosen=chosen, reason=f"{chosen}, as {why}")
+    return _unmeasured(_in_torch(settings), why)
 
 
 def candidates(settings: BertSettings) -> list[Candidate]:
@@ -157,6 +152,8 @@ def choose(
 ) -> Choice:
     """Let every candidate answer dev texts, and take the fastest that keeps to the first one's answers.
 
+    Nothing is measured on fewer than `TEXTS_AT_LEAST` texts, nor where the first alone can run.
+
     Args:
         dev: examples with gold paths, at least one.
         tried: the candidates, the reference first.
@@ -167,16 +164,25 @@ def choose(
     Raises:
         ClassifierError: the reference itself cannot answer.
     """
+    began = time.perf_counter()
+    missing = _missing(tried)
+    if all(one in missing for one in tried[1:]):
+        why = "no other engine is installed" if missing else "nothing else runs on this device"
+        return _unmeasured(tried, why, missing)
+    if len(dev) < TEXTS_AT_LEAST:
+        few = "1 dev text is" if len(dev) == 1 else f"{len(dev)} dev texts are"
+        why = f"{few} too few to compare engines on: {TEXTS_AT_LEAST} are needed"
+        return _unmeasured(tried, why, missing)
     examples = [dev[i * len(dev) // TEXTS] for i in range(TEXTS)] if len(dev) > TEXTS else list(dev)
     reference, *others = tried
-    expected = _run(answer_with(open_engine(reference)), examples)
-    trials = [_judge(reference, expected, expected)]
+    expected = run(answer_with(open_engine(reference)), examples)
+    trials = [judge(reference, expected, expected)]
     progress(1, len(tried))
     for done, candidate in enumerate(others, start=2):
         try:
-            trials.append(_judge(candidate, _run(answer_with(open_engine(candidate)), examples), expected))
-        except ClassifierError as exc:
-            trials.append(Trial(candidate=candidate, rejected=str(exc)))
+            trials.append(judge(candidate, run(answer_with(open_engine(candidate)), examples), expected))
+        except (ClassifierError, OutOfMemory, MemoryError) as exc:
+            trials.append(Trial(candidate=candidate, rejected=str(exc) or "out of memory"))
         progress(done, len(tried))
     best = min((trial for trial in trials if trial.rejected is None), key=_seconds)
     return Choice(
@@ -184,47 +190,26 @@ def choose(
         reason=_reason(best, trials, len(examples)),
         texts=len(examples),
         trials=tuple(trials),
+        took_s=round(time.perf_counter() - began, 3),
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Answers:
-    paths: list[tuple[str, ...]]
-    right: int
-    seconds: float
+def _missing(tried: Sequence[Candidate]) -> dict[Candidate, str]:
+    missing: dict[Candidate, str] = {}
+    for candidate in tried:
+        try:
+            require(candidate.engine)
+        except ClassifierError as exc:
+            missing[candidate] = str(exc)
+    return missing
 
 
-def _run(classifier: Classifier, examples: Sequence[Example]) -> _Answers:
-    texts = [example.text for example in examples]
-    list(classifier.classify(texts[:_WARM_UP]))
-    passes: list[float] = []
-    paths: dict[int, tuple[str, ...]] = {}
-    while len(passes) < _PASSES and sum(passes) < _ENOUGH_S:
-        began = time.perf_counter()
-        paths = {answer.index: answer.path for answer in classifier.classify(texts)}
-        passes.append(time.perf_counter() - began)
-    right = sum(paths[i] == example.gold for i, example in enumerate(examples))
-    return _Answers(paths=[paths[i] for i in range(len(texts))], right=right, seconds=min(passes))
-
-
-def _judge(candidate: Candidate, answers: _Answers, expected: _Answers) -> Trial:
-    count = len(expected.paths)
-    equal = sum(a == b for a, b in zip(answers.paths, expected.paths, strict=True))
-    rejected = None
-    if equal / count < EQUAL_SHARE:
-        needed = math.ceil(EQUAL_SHARE * count)
-        rejected = (
-            f"its labels equal those of torch float32 on {equal} of {count} dev texts, {needed} are needed"
-        )
-    elif (expected.right - answers.right) / count > LOST_ACCURACY:
-        rejected = f"it gets {answers.right} of {count} dev texts right, torch float32 {expected.right}"
-    return Trial(
-        candidate=candidate,
-        s_per_text=answers.seconds / count,
-        equal=equal,
-        accuracy=answers.right / count,
-        rejected=rejected,
-    )
+def _unmeasured(
+    tried: Sequence[Candidate], why: str, missing: Mapping[Candidate, str] | None = None
+) -> Choice:
+    chosen = next((one for one in tried if one.stated), tried[0])
+    out = tuple(Trial(candidate=one, rejected=reason) for one, reason in (missing or {}).items())
+    return Choice(chosen=chosen, reason=f"{chosen}, as {why}", trials=out)
 
 
 def _reason(best: Trial, trials: Sequence[Trial], texts: int) -> str:
@@ -233,10 +218,14 @@ def _reason(best: Trial, trials: Sequence[Trial], texts: int) -> str:
         tried = ", ".join(str(trial.candidate) for trial in others if trial.s_per_text is not None)
         than = f"; tried beside it: {tried}" if tried else "; no other engine could be tried"
         return f"{best.candidate} ({_seconds(best) * 1000:.3g} ms a text{than})"
-    return (
+    words = (
         f"{best.candidate} ({_seconds(best) * 1000:.3g} ms a text; {reference.candidate} "
-        f"{_seconds(reference) * 1000:.3g} ms; labels equal on {best.equal} of {texts} dev texts)"
+        f"{_seconds(reference) * 1000:.3g} ms; labels equal on {best.equal} of {texts} dev texts"
     )
+    stated = [one.candidate.precision for one in trials if one.candidate.stated]
+    if stated and best.candidate.engine != "torch":
+        words += f"; precision = {stated[0]!r} concerns torch alone"
+    return f"{words})"
 
 
 def _seconds(trial: Trial) -> float:
@@ -246,11 +235,4 @@ def _seconds(trial: Trial) -> float:
 def _in_torch(settings: BertSettings) -> list[Candidate]:
     precision = choose_precision(settings.precision, choose_device(settings.device))
     formats = dict.fromkeys(["float32", precision])
-    return [Candidate(engine="torch", precision=one) for one in formats]
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
+    return [Candidate(engine="torch", precision=one, stated=one == settings.precision) for one in formats]

@@ -6,7 +6,9 @@ In: padded batches of token ids. Out: logits. How texts become batches, and logi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -58,6 +60,23 @@ class Engine(Protocol):
 
 class OutOfMemory(Exception):  # noqa: N818  # a signal, not an error the user sees
     """The device has no room for a batch of this size."""
+
+
+_NO_MEMORY = (
+    "allocate memory",
+    "could not allocate",
+    "failed to allocate",
+    "smaller than requested bytes",  # onnxruntime's arena
+    "bad_alloc",
+    "bad allocation",
+    "out of memory",
+)
+
+
+def is_lack_of_memory(exc: BaseException) -> bool:
+    """Return whether an error of torch, ONNX Runtime or OpenVINO is a failed allocation."""
+    # Most allocators have no class of error, only words.
+    return isinstance(exc, MemoryError) or any(words in str(exc).lower() for words in _NO_MEMORY)
 
 
 EngineName = Literal["torch", "onnx", "onnx-int8", "openvino"]
@@ -112,3 +131,34 @@ def require(name: EngineName) -> None:
             f"engine = {name!r} needs {' and '.join(missing)}, not installed here: "
             f'pip install "llm-vs-bert[{extra}]"'
         )
+
+
+@contextmanager
+def loading(extra: str) -> Iterator[None]:
+    """Import the packages of an extra inside: they may be installed and yet broken.
+
+    Raises:
+        ClassifierError: an import failed; the message has the command that mends it.
+    """
+    try:
+        yield
+    except (ImportError, OSError) as exc:  # OSError: a shared library that cannot be read
+        reason = str(exc).strip().partition("\n")[0]
+        raise ClassifierError(
+            f"the packages of the extra {extra!r} are installed but cannot be loaded ({reason}): "
+            f'pip install --force-reinstall "llm-vs-bert[{extra}]"'
+        ) from exc
+
+
+def installed_version(package: str) -> str | None:
+    """Return the version of an importable package, or None where there is none or nobody knows it.
+
+    It may come under another name: `onnxruntime` from onnxruntime-gpu.
+    """
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        if find_spec(package) is None:
+            return None
+    names = sorted(set(packages_distributions().get(package, ())))
+    return ", ".join(f"{name} {version(name)}" for name in names) or None

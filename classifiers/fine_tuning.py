@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import os
 import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,9 +18,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from classifiers.checkpoints import Checkpoint, Checkpoints
-from classifiers.devices import Precision, choose_precision
+from classifiers.devices import Precision, choose_precision, describe_device
+from classifiers.engines import is_lack_of_memory
 from classifiers.epochs import Clock, curve, stopped_early, watch
 from classifiers.layers import rate_groups
+from classifiers.processes import count, is_first, wait_for_all
 from classifiers.row_order import RowOrder, balancing_weights
 from classifiers.settings import BertSettings
 from classifiers.training_arguments import training_arguments
@@ -104,14 +107,15 @@ def fine_tune(
         progress: called with the steps done and the steps in all.
 
     Raises:
-        ClassifierError: the training diverged, or the architecture cannot be trained in that precision.
+        ClassifierError: the training diverged (its checkpoints are removed: they would lead there again), the
+            device has too little memory, or the architecture cannot be trained in that precision.
         OSError: the checkpoint cannot be written.
     """
     from transformers import DataCollatorWithPadding
 
     collate = DataCollatorWithPadding(tokenizer, pad_to_multiple_of=math.gcd(_LENGTH_STEP, max_length))
     last = checkpoints.last()
-    with quiet():
+    with quiet(), _enough_memory(settings, device):
         precision = _working_precision(settings, model, collate(train[:2]), device)
         args = training_arguments(
             settings,
@@ -134,7 +138,7 @@ def fine_tune(
             compute_metrics=_metrics(best_leaves, loss, settings),
         )
         clock = _run(trainer, settings, checkpoints, last, order, progress)
-    _check_finite(model, settings)
+    _check_finite(model, settings, checkpoints)
     state = trainer.state
     steps_per_epoch = state.max_steps // args.num_train_epochs
     return FineTuning(
@@ -145,6 +149,21 @@ def fine_tune(
         precision=precision,
         resumed_after=clock.resumed_after,
     )
+
+
+@contextmanager
+def _enough_memory(settings: BertSettings, device: torch.device) -> Iterator[None]:
+    try:
+        yield
+    except (RuntimeError, MemoryError) as exc:
+        if not is_lack_of_memory(exc):
+            raise
+        raise ClassifierError(
+            f"the training needs more memory than {describe_device(device)} has ({exc!r}): "
+            f"lower batch_size = {settings.batch_size} and raise gradient_accumulation = "
+            f"{settings.gradient_accumulation} as much, set gradient_checkpointing = true, "
+            f"or lower max_length = {settings.max_length}"
+        ) from exc
 
 
 @contextmanager
@@ -171,11 +190,15 @@ def _working_precision(
     if wanted == "float32":
         return wanted
     accepted = inspect.signature(model.forward).parameters
+    if device.type == "cuda" and count() > 1:  # each process has a GPU of its own, chosen as accelerate does
+        device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")) % torch.cuda.device_count())
     model.to(device).eval()
     try:
         with torch.inference_mode(), torch.autocast(device.type, dtype=getattr(torch, wanted)):
             model(**{key: value.to(device) for key, value in batch.items() if key in accepted})
     except RuntimeError as exc:
+        if is_lack_of_memory(exc):
+            raise
         if settings.precision == "auto":
             return "float32"
         raise ClassifierError(
@@ -266,8 +289,11 @@ def _run(
     return clock
 
 
-def _check_finite(model: PreTrainedModel, settings: BertSettings) -> None:
+def _check_finite(model: PreTrainedModel, settings: BertSettings, checkpoints: Checkpoints) -> None:
     if not all(bool(weights.isfinite().all()) for weights in model.parameters()):
+        wait_for_all()  # another process may still read the best of them
+        if is_first():
+            checkpoints.remove()
         raise ClassifierError(
             "the training diverged (weights are not finite): lower "
             f"learning_rate = {settings.learning_rate}, or set precision = 'float32'"

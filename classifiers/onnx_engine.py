@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from classifiers.contract import Scalar
 from classifiers.devices import cpu_only, describe_device
-from classifiers.engines import Batch, EngineName, require
+from classifiers.engines import Batch, EngineName, OutOfMemory, is_lack_of_memory, loading, require
 from classifiers.onnx_export import OUTPUT, exported, quantized
 from prompts.errors import ClassifierError
 
@@ -19,10 +19,8 @@ if TYPE_CHECKING:
 
 # What decides its speed, in one place.
 BATCH_TOKENS = 2048
-_SESSION = {
-    "session.intra_op.allow_spinning": "1",
-    "session.set_denormal_as_zero": "1",
-}
+# Not set: session.set_denormal_as_zero, which lasts in the thread and would reach later trainings.
+_SESSION = {"session.intra_op.allow_spinning": "1"}
 
 
 class OnnxEngine:
@@ -55,6 +53,8 @@ class OnnxEngine:
         try:
             (logits,) = self._session.run([OUTPUT], {name: batch[name] for name in self._inputs})
         except Exception as exc:  # onnxruntime's errors have no class of their own
+            if is_lack_of_memory(exc):
+                raise OutOfMemory(str(exc).strip()) from exc
             raise ClassifierError(
                 f"engine = {self.name!r} failed ({str(exc).strip()}); set engine = 'torch'"
             ) from exc
@@ -62,8 +62,10 @@ class OnnxEngine:
 
 
 def _open(file: Path) -> InferenceSession:
-    import onnxruntime
     import torch
+
+    with loading("onnx"):
+        import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL

@@ -14,13 +14,13 @@ import shutil
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
 from classifiers.encoders import sha256_of, weights_sha256
+from classifiers.engines import installed_version, loading
 from classifiers.transformer_models import load_model, load_tokenizer, quiet
 from prompts.errors import ClassifierError
 
@@ -64,8 +64,12 @@ def _once(folder: Path, name: str, writers: tuple[str, ...], write: Callable[[Pa
             if (target / _FILE).is_file():  # another process has just written it
                 return target / _FILE
             shutil.rmtree(part, ignore_errors=True)
-            part.mkdir()
-            write(part / _FILE)
+            try:
+                part.mkdir()
+                write(part / _FILE)
+            except BaseException:
+                shutil.rmtree(part, ignore_errors=True)
+                raise
             for older in home.glob(f"{name}-*"):
                 shutil.rmtree(older)
             part.rename(target)
@@ -78,7 +82,7 @@ def _once(folder: Path, name: str, writers: tuple[str, ...], write: Callable[[Pa
 
 def _key(folder: Path, writers: tuple[str, ...]) -> str:
     parts = [weights_sha256(folder), sha256_of(folder / "config.json")]
-    parts += [f"{writer} {version(writer)}" for writer in writers]
+    parts += [f"{writer} {installed_version(writer)}" for writer in writers]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
@@ -94,8 +98,9 @@ def _export(folder: Path, file: Path) -> None:
     sample["attention_mask"] += torch.tensor([[1] * 8, [1] * 5 + [0] * 3])
     free = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
     with _refusals_named(folder, "exported to ONNX"), _hushed():
-        import onnx_ir
-        from transformers.exporters.exporter_onnx import OnnxConfig, OnnxExporter
+        with loading("onnx"):
+            import onnx_ir
+            from transformers.exporters.exporter_onnx import OnnxConfig, OnnxExporter
 
         # Fused for ONNX Runtime on a CPU: query, key and value are one product. OpenVINO reads it as well.
         config = OnnxConfig(dynamic_shapes=dict.fromkeys(names, free), ort_fusions="cpu")
@@ -105,9 +110,10 @@ def _export(folder: Path, file: Path) -> None:
 
 def _quantize(source: Path, file: Path, folder: Path) -> None:
     with _refusals_named(folder, "quantized to int8"), _hushed():
-        import onnx_ir
-        from onnxruntime.quantization import QuantType
-        from transformers.exporters import OnnxRuntimeDynamicConfig, OnnxRuntimeQuantizer
+        with loading("onnx"):
+            import onnx_ir
+            from onnxruntime.quantization import QuantType
+            from transformers.exporters import OnnxRuntimeDynamicConfig, OnnxRuntimeQuantizer
 
         graph = onnx_ir.load(source)
         # The fusions are the preparation that the quantizer would otherwise ask for on the log of the root.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from classifiers.contract import Scalar
 from classifiers.devices import choose_precision, cpu_only, describe_device
-from classifiers.engines import Batch, EngineName, require
+from classifiers.engines import Batch, EngineName, OutOfMemory, is_lack_of_memory, loading, require
 from classifiers.onnx_export import OUTPUT, exported
 from prompts.errors import ClassifierError
 
@@ -50,8 +50,10 @@ class OpenVinoEngine:
             "INFERENCE_NUM_THREADS": str(torch.get_num_threads()),
         }
         file = exported(folder)
+        with loading("openvino"):
+            openvino = _openvino()
         try:
-            self._model = _openvino().Core().compile_model(file, "CPU", settings)
+            self._model = openvino.Core().compile_model(file, "CPU", settings)
         except RuntimeError as exc:
             reason = str(exc).strip().rpartition("\n")[2]
             raise ClassifierError(
@@ -63,8 +65,10 @@ class OpenVinoEngine:
         """Return the outputs for a batch, of shape (texts, outputs)."""
         try:
             answer = self._model({name: batch[name] for name in self._inputs}, share_inputs=True)
-        except RuntimeError as exc:
+        except (RuntimeError, MemoryError) as exc:
             reason = str(exc).strip().rpartition("\n")[2]
+            if is_lack_of_memory(exc):
+                raise OutOfMemory(reason) from exc
             raise ClassifierError(f"engine = 'openvino' failed ({reason}); set engine = 'torch'") from exc
         return answer[OUTPUT]  # type: ignore[no-any-return]  # openvino is untyped
 

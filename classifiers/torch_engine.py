@@ -11,9 +11,10 @@ import numpy as np
 
 from classifiers.contract import Scalar
 from classifiers.devices import choose_device, choose_precision, describe_device
-from classifiers.engines import Batch, OutOfMemory
+from classifiers.engines import Batch, OutOfMemory, is_lack_of_memory
 from classifiers.gpu_use import GpuUse
 from classifiers.transformer_models import load_model
+from prompts.errors import ClassifierError
 
 if TYPE_CHECKING:
     import torch
@@ -30,7 +31,8 @@ class TorchEngine:
         precision: auto, float32, bfloat16, float16.
 
     Raises:
-        ClassifierError: no such device, or the weights cannot be read.
+        ClassifierError: no such device, the weights cannot be read, or the device has no room for them or not
+            this precision.
     """
 
     name = "torch"
@@ -42,7 +44,16 @@ class TorchEngine:
         self.batch_tokens = 2048 if self._device.type == "cpu" else 65536
         model = load_model(folder)
         self._accepted = set(inspect.signature(model.forward).parameters)
-        self._model = _place(model, self._device, self.precision)
+        try:
+            self._model = _place(model, self._device, self.precision)
+        except (RuntimeError, TypeError) as exc:  # TypeError: an Apple GPU without the format
+            if is_lack_of_memory(exc):
+                raise ClassifierError(
+                    f"the model has no room on {self.device} ({_first_line(exc)}): take device = 'cpu'"
+                ) from exc
+            if self.precision == "float32":
+                raise
+            raise self._refused(exc) from exc
         self._use = GpuUse(self._device)
 
     @property
@@ -51,7 +62,12 @@ class TorchEngine:
         return self._use.facts
 
     def logits(self, batch: Batch) -> NDArray[np.float32]:
-        """Return the outputs for a batch, of shape (texts, outputs)."""
+        """Return the outputs for a batch, of shape (texts, outputs).
+
+        Raises:
+            OutOfMemory: the device has no room for a batch of this size; a smaller one may pass.
+            ClassifierError: the model does not run in this precision.
+        """
         import torch
 
         try:
@@ -63,19 +79,23 @@ class TorchEngine:
                 }
                 logits = self._model(**inputs).logits.float().cpu().numpy()
         except RuntimeError as exc:
-            if not _is_out_of_memory(exc):
+            if is_lack_of_memory(exc):
+                raise OutOfMemory(str(exc)) from exc
+            if self.precision == "float32":
                 raise
-            raise OutOfMemory(str(exc)) from exc
+            raise self._refused(exc) from exc  # mostly an operator that lacks the format
         self._use.look()
         return logits  # type: ignore[no-any-return]  # transformers is untyped for mypy
 
+    def _refused(self, exc: Exception) -> ClassifierError:
+        return ClassifierError(
+            f"the model does not run in {self.precision} on {self.device} ({_first_line(exc)}); "
+            "set precision = 'float32'"
+        )
 
-def _is_out_of_memory(exc: RuntimeError) -> bool:
-    # CUDA has a class for it, the allocators of a CPU and of an Apple GPU have only words.
-    import torch
 
-    words = ("can't allocate memory", "out of memory")
-    return isinstance(exc, torch.OutOfMemoryError) or any(some in str(exc) for some in words)
+def _first_line(exc: Exception) -> str:
+    return str(exc).strip().partition("\n")[0]
 
 
 def _place(model: PreTrainedModel, device: torch.device, precision: str) -> PreTrainedModel:

@@ -75,6 +75,7 @@ def training_arguments(
             f"batch_size = {settings.batch_size} cannot be shared by {args.world_size} processes; "
             f"give a multiple of {args.world_size}"
         )
-    # So the number of processes changes the time, and not what a step learns from.
+    # So the number of processes changes the time, and what a step learns from only at the end of an epoch:
+    # its last batch, where it is incomplete, is filled up with repeated rows when several processes share it.
     args.per_device_train_batch_size = settings.batch_size // args.world_size
     return args

@@ -1,4 +1,4 @@
-"""Everything that shapes the weights of a fine-tuned encoder, flat: what may be shared, and what may go on.
+"""Everything that shapes a fine-tuned encoder and its temperature, flat: what may be shared, what may go on.
 
 In: settings, a base folder, hashes of the data. Out: an identity that tells equal trainings from others.
 """
@@ -10,13 +10,17 @@ import json
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from classifiers.contract import Example, Scalar
-from classifiers.devices import choose_device, choose_precision
+from classifiers.devices import choose_device, choose_precision, describe_device
 from classifiers.encoders import fingerprint
 from classifiers.processes import count
 from classifiers.settings import BertSettings
 from prompts.taxonomy import Taxonomy
+
+if TYPE_CHECKING:
+    import torch
 
 
 def training_identity(
@@ -28,7 +32,7 @@ def training_identity(
     taxonomy: Taxonomy,
     seed: int,
 ) -> dict[str, Scalar]:
-    """Return everything that can change the weights, flat: equal identities may share a trained model."""
+    """Return everything that can change the weights or the temperature: equal ones may share a model."""
     device = choose_device(settings.device)
     return {
         "kind": "bert",
@@ -39,8 +43,6 @@ def training_identity(
         "seed": seed,
         "device_type": device.type,
         "precision": choose_precision(settings.precision, device),
-        # Of several windows the first is learnt from, which is the head.
-        "truncation": "head" if settings.truncation == "windows" else settings.truncation,
         **settings.model_dump(include=_RECIPE),
     }
 
@@ -52,6 +54,8 @@ _RECIPE = {
     "warmup",
     "weight_decay",
     "max_length",
+    # "windows" learns from the first one, as "head" does, but its temperature is fitted to all of them.
+    "truncation",
     "dropout",
     "choose_by",
     "patience",
@@ -66,12 +70,18 @@ _RECIPE = {
 }
 
 
-def recipe_sha256(identity: Mapping[str, Scalar]) -> str:
-    """Return a hash that a checkpoint has to share: the identity, the versions and the processes.
+def recipe_sha256(identity: Mapping[str, Scalar], device: torch.device) -> str:
+    """Return a hash that a checkpoint has to share: the identity, the versions, the processes and the device.
 
-    In other versions or processes a training would go on to other weights; a finished one may be shared.
+    The device is the model of the GPU, or of the CPU with the threads used. With others of these a training
+    would go on to other weights; a finished one may be shared.
     """
-    whole = {**identity, "versions": versions(), "processes": count()}
+    whole = {
+        **identity,
+        "versions": versions(),
+        "processes": count(),
+        "device": describe_device(device),
+    }
     return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,8 +46,22 @@ def choose_engine(
     say(console, f"{name}: answers with {choice.reason}")
 
 
-def open_bert(name: str, settings: BertSettings, taxonomy: Taxonomy, folder: Path) -> BertClassifier:
+def open_bert(
+    name: str,
+    settings: BertSettings,
+    taxonomy: Taxonomy,
+    folder: Path,
+    answered_as: Mapping[str, Scalar] | None = None,
+) -> BertClassifier:
     """Open the model in `folder` with the engine of the settings, or the one chosen for it here.
+
+    Args:
+        name: unique in a run.
+        settings: as in the experiment.
+        taxonomy: the labels.
+        folder: of the model.
+        answered_as: the identity under which it began to answer: it goes on with that engine, also where
+            another would be chosen by now.
 
     Raises:
         ClassifierError: the weights cannot be read, the device is not there, or the engine is not installed.
@@ -56,9 +71,13 @@ def open_bert(name: str, settings: BertSettings, taxonomy: Taxonomy, folder: Pat
     if settings.engine != "auto":
         told = Candidate(engine=settings.engine, precision=settings.precision)
         return _classifier(name, settings, taxonomy, folder, _open(told, settings, folder))
-    choice = read_choice(settings, folder) or unmeasured(
-        settings, "engines were not compared on this machine"
-    )
+    choice = read_choice(settings, folder)
+    if answered_as is not None:
+        begun = Candidate(engine=answered_as["engine"], precision=answered_as["precision"])  # type: ignore[arg-type]  # as we wrote them
+        facts = None if choice is None else _facts(choice)
+        return _classifier(name, settings, taxonomy, folder, _open(begun, settings, folder), facts=facts)
+    if choice is None:
+        choice = unmeasured(settings, "engines were not compared on this machine")
     engine = _open(choice.chosen, settings, folder)
     return _classifier(name, settings, taxonomy, folder, engine, facts=_facts(choice))
 
@@ -93,6 +112,8 @@ def _classifier(
 
 def _facts(choice: Choice) -> dict[str, Scalar]:
     facts: dict[str, Scalar] = {"engine_chosen": choice.reason}
+    if choice.took_s is not None:
+        facts["engine_choice_s"] = choice.took_s
     if rejected := [f"{one.candidate}: {one.rejected}" for one in choice.trials if one.rejected]:
         facts["engines_rejected"] = "; ".join(rejected)
     return facts

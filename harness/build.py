@@ -235,8 +235,21 @@ def train(
 
 
 @contextmanager
-def open_trained(name: str, settings: AnySettings, taxonomy: Taxonomy, folder: Path) -> Iterator[Classifier]:
+def open_trained(
+    name: str,
+    settings: AnySettings,
+    taxonomy: Taxonomy,
+    folder: Path,
+    answered_as: Mapping[str, Scalar] | None = None,
+) -> Iterator[Classifier]:
     """Open a classifier from its trained weights, warmed up.
+
+    Args:
+        name: unique in a run.
+        settings: as in the experiment.
+        taxonomy: the labels.
+        folder: of the weights.
+        answered_as: its identity, where it goes on with answers that it has begun to give.
 
     Raises:
         ClassifierError: the weights cannot be read, or the device is not there.
@@ -244,7 +257,7 @@ def open_trained(name: str, settings: AnySettings, taxonomy: Taxonomy, folder: P
     classifier: Classifier
     match settings:
         case BertSettings():
-            classifier = bert = open_bert(name, settings, taxonomy, folder)
+            classifier = bert = open_bert(name, settings, taxonomy, folder, answered_as)
             bert.warm_up()
         case BaselineSettings():
             from classifiers.baseline import BaselineClassifier
@@ -265,7 +278,9 @@ def open_classifier(prepared: Prepared, session: Session, run: RunFolder) -> Ite
     """
     settings, taxonomy = prepared.settings, session.dataset.taxonomy
     if not isinstance(settings, LlmSettings):
-        with open_trained(prepared.name, settings, taxonomy, run.model(prepared.name)) as classifier:
+        name = prepared.name
+        kept = run.read(f"classifiers/{name}/identity.json")
+        with open_trained(name, settings, taxonomy, run.model(name), kept) as classifier:
             yield classifier
         return
     assert prepared.llm is not None

@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from classifiers import processes
-from prompts.errors import ConfigError, EndpointError, HarnessError
+from prompts.errors import ConfigError, EndpointError, HarnessError, RunChangedError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from harness.run_folder import RunFolder
+    from harness.session import Session
 
 DONE, CLASSIFIER_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
@@ -55,6 +56,9 @@ LimitOption = Annotated[
         "training data.",
     ),
 ]
+ResumeOption = Annotated[
+    Path | None, typer.Option("--resume", metavar="RUN", help="Finish an interrupted run.")
+]
 RUNS = Path("runs")
 
 
@@ -66,9 +70,7 @@ def compare(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Take no answers or weights from earlier runs.")
     ] = False,
-    resume: Annotated[
-        Path | None, typer.Option("--resume", metavar="RUN", help="Finish an interrupted run.")
-    ] = None,
+    resume: ResumeOption = None,
     explain_reuse: Annotated[
         bool,
         typer.Option(
@@ -88,23 +90,13 @@ def compare(
         _explain_reuse(experiment, runs, limit, console)
         raise typer.Exit(DONE)
     with _loading():
-        from harness import experiment_file, run_folder, runner, session
+        from harness import run_folder, runner, session
 
-        if resume is None:
-            file = experiment_file.read(experiment_file.find(experiment))
-            checked = session.check(file, limit=limit, console=console)
-            run = session.start(checked, runs, fresh=fresh)
-        else:
-            if experiment is not None or limit is not None:
-                _refuse("--resume takes the experiment and the limit of the run; leave both out")
-            run = run_folder.open_run(resume)
-            file = experiment_file.read(run.path / "experiment.toml")
-            checked = session.check(file, limit=run.read("data.json")["limit_n"], console=console)
-            session.check_unchanged(checked, run)
-            fresh = fresh or run.read("data.json").get("fresh", False)
+        checked = _checked(experiment, limit, resume, console)
+        run = run_folder.open_run(resume) if resume else session.start(checked, runs, fresh=fresh)
     try:
         with run.locked(), _kept(run):
-            failed = runner.answer_all(checked, run, fresh=fresh, console=console)
+            failed = runner.answer_all(checked, run, fresh=fresh or run.is_fresh, console=console)
     except EndpointError:
         if resume is None:
             run.discard()
@@ -119,22 +111,25 @@ def train(
     runs: RunsOption = RUNS,
     limit: LimitOption = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Take no weights from earlier runs.")] = False,
+    resume: ResumeOption = None,
 ) -> None:
     """Only train; a later `harness compare` takes the trained weights over.
 
     With several GPUs: torchrun --nproc-per-node 2 --no-python harness train.
     """
-    from harness import experiment_file, run_folder, runner, session
+    from harness import run_folder, session
+    from harness.training import train_one
 
     console = _console()
     console.quiet = not processes.is_first()
-    file = experiment_file.read(experiment_file.find(experiment))
-    checked = session.check(file, limit=limit, console=console, answering=False)
-    started = str(session.start(checked, runs).path) if processes.is_first() else None
-    run = run_folder.RunFolder(Path(processes.from_first(started)))
-    with run.locked() if processes.is_first() else nullcontext(), _kept(run):
+    checked = _checked(experiment, limit, resume, console, answering=False)
+    if resume is None:
+        started = str(session.start(checked, runs, fresh=fresh).path) if processes.is_first() else None
+        resume = Path(processes.from_first(started))
+    run = run_folder.open_run(resume)
+    with run.locked() if processes.is_first() else nullcontext(), _kept(run, "train"):
         for prepared in checked.prepared:
-            runner.train_one(prepared, checked, run, fresh=fresh, console=console)
+            train_one(prepared, checked, run, fresh=fresh or run.is_fresh, console=console)
     console.print(f"Trained: {run.path}", markup=False, highlight=False, soft_wrap=True)
 
 
@@ -212,6 +207,30 @@ def _console() -> Console:
     return Console(emoji=False) if sys.stdout.isatty() else Console(emoji=False, width=160)
 
 
+def _checked(
+    experiment: str | None,
+    limit: int | None,
+    resume: Path | None,
+    console: Console,
+    *,
+    answering: bool = True,
+) -> Session:
+    """Check what a run is to consist of, or what a begun one goes on with."""
+    from harness import experiment_file, run_folder, session
+
+    if resume is None:
+        file = experiment_file.read(experiment_file.find(experiment))
+        return session.check(file, limit=limit, console=console, answering=answering)
+    if experiment is not None or limit is not None:
+        _refuse("--resume takes the experiment and the limit of the run; leave both out")
+    run = run_folder.open_run(resume)
+    file = experiment_file.read(run.path / "experiment.toml")
+    limit = run.read("data.json")["limit_n"]
+    checked = session.check(file, limit=limit, console=console, answering=answering)
+    session.check_unchanged(checked, run)
+    return checked
+
+
 @contextmanager
 def _loading() -> Iterator[None]:
     """What is loaded here stays: it is not looked through for garbage, now or later."""
@@ -224,15 +243,17 @@ def _loading() -> Iterator[None]:
 
 
 @contextmanager
-def _kept(run: RunFolder) -> Iterator[None]:
-    """Say how to go on with a run that was stopped; what was answered is kept."""
-    go_on = f"harness compare --resume {shlex.quote(str(run.path))}"
+def _kept(run: RunFolder, command: str = "compare") -> Iterator[None]:
+    """Say how to go on with a run that was stopped; what was answered or trained is kept."""
+    go_on = f"harness {command} --resume {shlex.quote(str(run.path))}"
     try:
         with _sigterm_is_ctrl_c():
             yield
     except KeyboardInterrupt:
         print(f"\nStopped; every answer so far is kept. Go on with: {go_on}", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
+    except RunChangedError:
+        raise
     except ConfigError as exc:
         raise ConfigError(f"{exc}; then go on with: {go_on}") from exc
 

@@ -90,11 +90,17 @@ def answers(earlier: Earlier, wanted: Mapping[str, bytes]) -> Iterator[Row]:
 
 
 def take_weights(earlier: Earlier, target: Path) -> None:
-    """Put the trained weights of an earlier run into `target`, as hard links where the disk allows it."""
+    """Put the trained weights of an earlier run into `target`, as hard links where the disk allows it.
+
+    Its ONNX graphs are left there: they are exported anew in seconds, and onnx reads no weights from a file
+    that has several hard links.
+    """
     with disk_errors(target.parent):
         part = target.with_name(target.name + ".part")
         shutil.rmtree(part, ignore_errors=True)
-        shutil.copytree(earlier.run.model(earlier.classifier), part, copy_function=_link_or_copy)
+        model = earlier.run.model(earlier.classifier)
+        unneeded = shutil.ignore_patterns("onnx", "checkpoints", "*.part")
+        shutil.copytree(model, part, copy_function=_link_or_copy, ignore=unneeded)
         shutil.rmtree(target, ignore_errors=True)
         part.rename(target)
 

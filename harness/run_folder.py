@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ import filelock
 
 from harness.disk import disk_errors, write_text
 from harness.labels import read_labels
-from prompts.errors import ConfigError
+from prompts.errors import ConfigError, RunChangedError
 from prompts.taxonomy import Taxonomy
 
 
@@ -39,6 +39,11 @@ class RunFolder:
     @property
     def report(self) -> Path:
         return self.path / "report.html"
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether it was begun to take nothing from earlier runs."""
+        return bool((self.read("data.json") or {}).get("fresh", False))
 
     @property
     def taxonomy(self) -> Taxonomy:
@@ -114,6 +119,20 @@ def create(root: Path, name: str, started: datetime) -> RunFolder:
                 continue
             return RunFolder(path)
     raise ConfigError(f"{root}: 99 runs named {stem} already; wait a second")
+
+
+def check_same(run: RunFolder, what: str, kept: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Make sure that a part of a run is still what it was when the run began.
+
+    Raises:
+        RunChangedError: it is not; the message says in what.
+    """
+    if kept != now:
+        changed = sorted(key for key in {*kept, *now} if kept.get(key) != now.get(key))
+        raise RunChangedError(
+            f"{run.path}: {what} is not what it was when this run began ({', '.join(changed)} changed); "
+            "start a new run"
+        )
 
 
 def open_run(path: Path) -> RunFolder:

@@ -16,19 +16,18 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from classifiers.contract import Classifier, Example, Prediction, Scalar
-from classifiers.processes import is_first
-from classifiers.settings import BertSettings, LlmSettings
+from classifiers.settings import LlmSettings
 from harness import reporting, reuse
 from harness.answer_file import AnswerWriter, StoredRows, answer_row, answer_writer, lines_after
-from harness.bert_engine import choose_engine
 from harness.budget import Budget
-from harness.build import Prepared, open_classifier, train
+from harness.build import Prepared, open_classifier
 from harness.estimate import estimate, in_words
 from harness.progress import progress, say
-from harness.run_folder import RunFolder
+from harness.run_folder import RunFolder, check_same
 from harness.session import Session
 from harness.timing import Timing
-from prompts.errors import ClassifierError, ConfigError, EndpointError
+from harness.training import train_one
+from prompts.errors import ClassifierError, EndpointError
 
 if TYPE_CHECKING:
     from classifiers.llm import LlmClassifier
@@ -76,37 +75,6 @@ def answer_all(session: Session, run: RunFolder, *, fresh: bool, console: Consol
         finally:
             timing.write()
     return tuple(failed)
-
-
-def train_one(prepared: Prepared, session: Session, run: RunFolder, *, fresh: bool, console: Console) -> None:
-    """Leave trained weights in the run where the classifier has any, and choose the engine that runs them."""
-    if not is_first() and not isinstance(prepared.settings, BertSettings):
-        return  # several processes train encoders alone
-    _keep_weights(prepared, session, run, fresh=fresh, console=console)
-    if is_first() and isinstance(prepared.settings, BertSettings):
-        taxonomy, dev, folder = session.dataset.taxonomy, session.dataset.dev, run.model(prepared.name)
-        choose_engine(prepared.name, prepared.settings, taxonomy, dev, folder, console)
-
-
-def _keep_weights(
-    prepared: Prepared, session: Session, run: RunFolder, *, fresh: bool, console: Console
-) -> None:
-    """Train, or take the weights of an earlier run that were trained in exactly this way."""
-    identity = prepared.training_identity
-    folder = run.model(prepared.name)
-    if identity is None or (folder / reuse.TRAINING_IDENTITY).exists():
-        return
-    earlier = None if fresh else next(reuse.same_training(run.path.parent, run, identity), None)
-    if earlier:
-        if is_first():
-            reuse.take_weights(earlier, folder)
-        say(console, f"{prepared.name}: trained weights taken from run {earlier.run.name}")
-        return
-    with progress(console, f"{prepared.name}: training", "steps") as update:
-        training = train(prepared, session.dataset, folder, update)
-    if is_first():
-        run.write(f"classifiers/{prepared.name}/model/{reuse.TRAINING_IDENTITY}", dict(identity))
-    say(console, f"{prepared.name}: trained on {training.examples} examples in {training.train_s:.1f} s")
 
 
 def _answer_one(
@@ -250,12 +218,8 @@ def _closable(answers: Iterator[Prediction]) -> Generator[Prediction, None, None
 def _keep_identity(run: RunFolder, name: str, classifier: Classifier) -> None:
     identity = dict(classifier.identity)
     kept = run.read(f"classifiers/{name}/identity.json")
-    if kept is not None and kept != identity:
-        changed = sorted(key for key in {*kept, *identity} if kept.get(key) != identity.get(key))
-        raise ConfigError(
-            f"{run.path}: {name} is not what it was when this run began ({', '.join(changed)} changed); "
-            "start a new run"
-        )
+    if kept is not None:
+        check_same(run, name, kept, identity)
     run.write(f"classifiers/{name}/identity.json", identity)
 
 

@@ -24,7 +24,7 @@ from harness.experiment import Experiment
 from harness.experiment_file import ExperimentFile, resolved
 from harness.progress import say
 from harness.run_folder import RunFolder
-from prompts.errors import ConfigError, DatasetError
+from prompts.errors import DatasetError, RunChangedError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +109,7 @@ def check_unchanged(session: Session, run: RunFolder) -> None:
     """Make sure that a run can go on with the data it began with.
 
     Raises:
-        ConfigError: the data files have changed.
+        RunChangedError: the data files have changed.
     """
     if run.read("data.json")["sha256"] != session.dataset.sha256:
-        raise ConfigError(f"{run.path}: the data has changed since this run began; start a new run")
+        raise RunChangedError(f"{run.path}: the data has changed since this run began; start a new run")

@@ -13,6 +13,10 @@ class ConfigError(HarnessError):
     """The experiment file, an option or the place to write to has to be mended."""
 
 
+class RunChangedError(ConfigError):
+    """A run cannot go on, as something is no longer what it began with."""
+
+
 class DatasetError(HarnessError):
     """A data file or a label file has to be mended."""
 

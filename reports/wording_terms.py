@@ -17,6 +17,7 @@ TERMS: dict[str, tuple[str, str]] = {
     "fact.engine.onnx-int8": ("ONNX Runtime, int8", "ONNX Runtime，int8"),
     "fact.engine.openvino": ("OpenVINO", "OpenVINO"),
     "fact.engine_chosen": ("Why this engine", "选用该引擎的原因"),
+    "fact.engine_choice_s": ("Time to choose it, s", "选择引擎用时（秒）"),
     "fact.engines_rejected": ("Engines not taken", "未采用的引擎"),
     "fact.precision": ("Precision", "数值精度"),
     "fact.batch_tokens": ("Tokens in one pass", "每次前向计算的 token 数"),

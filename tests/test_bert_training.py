@@ -204,6 +204,19 @@ def test_a_training_that_diverges_says_so_and_leaves_no_record(base: Path, tmp_p
     assert not (tmp_path / "model/training.json").exists()
 
 
+@pytest.mark.parametrize("precision", ["auto", "bfloat16"])
+def test_a_lack_of_memory_is_not_taken_for_a_number_format_that_is_not_supported(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, precision: str
+) -> None:
+    def forward(_self: object, input_ids: torch.Tensor) -> torch.Tensor:
+        return input_ids.new_empty(2**50)
+
+    monkeypatch.setattr("classifiers.fine_tuning.choose_precision", lambda _wanted, _device: "bfloat16")
+    monkeypatch.setattr("transformers.BertForSequenceClassification.forward", forward)
+    with pytest.raises(ClassifierError, match=r"needs more memory than .*lower batch_size = 4"):
+        train(base, tmp_path / "model", precision=precision)
+
+
 def test_no_examples_is_said_before_anything_is_written(base: Path, tmp_path: Path) -> None:
     settings = BertSettings(kind="bert", base=str(base))
     with pytest.raises(ClassifierError, match="at least one"):

@@ -13,8 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from classifiers.checkpoints import Checkpoints
+from classifiers.training_identity import recipe_sha256
 from classifiers.training_record import read_training
 from prompts.errors import ClassifierError, ConfigError
 from tests.command import command, harness
@@ -209,6 +211,70 @@ def test_a_training_that_fails_for_good_leaves_no_checkpoint(base: Path, tmp_pat
     with pytest.raises(ClassifierError, match="diverged"):
         train(base, tmp_path / "model", learning_rate=1e30, precision="float32", dev=[])
     assert not (tmp_path / "model/checkpoints").exists()
+
+
+def test_a_training_that_diverges_in_several_processes_is_cleared_away_by_the_first_alone(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("classifiers.fine_tuning.is_first", lambda: False)
+    with pytest.raises(ClassifierError, match="diverged"):
+        train(base, tmp_path / "model", learning_rate=1e30, precision="float32", dev=[])
+    assert whole_ones(tmp_path / "model")
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError("a peer closed the connection"), ValueError("a bug")], ids=str
+)
+def test_a_training_that_breaks_off_with_any_error_keeps_its_checkpoints(
+    base: Path, whole: Path, tmp_path: Path, error: Exception
+) -> None:
+    def break_off(step: int, _all: int) -> None:
+        if step == STEPS + 2:
+            raise error
+
+    with pytest.raises(type(error), match=str(error)):
+        train(base, tmp_path / "model", progress=break_off, **SETTINGS)
+    assert whole_ones(tmp_path / "model") == [f"checkpoint-{STEPS}"]
+    assert train(base, tmp_path / "model", **SETTINGS).facts["resumed_after_epochs"] == "1"
+    assert weights(tmp_path / "model") == weights(whole)
+
+
+def test_a_training_without_enough_memory_names_the_cures_and_can_go_on(
+    base: Path, whole: Path, tmp_path: Path
+) -> None:
+    def take_a_pebibyte(step: int, _all: int) -> None:
+        if step == STEPS + 2:
+            torch.empty(2**50, dtype=torch.uint8)
+
+    with pytest.raises(
+        ClassifierError,
+        match=r"needs more memory than .*threads has \(RuntimeError\(.*allocate memory.*\)\): lower batch_size = 4 and raise "
+        r"gradient_accumulation = 1 as much, set gradient_checkpointing = true, or lower max_length = 16$",
+    ):
+        train(base, tmp_path / "model", progress=take_a_pebibyte, **SETTINGS)
+    assert whole_ones(tmp_path / "model") == [f"checkpoint-{STEPS}"]
+    assert train(base, tmp_path / "model", **SETTINGS).facts["resumed_after_epochs"] == "1"
+    assert weights(tmp_path / "model") == weights(whole)
+
+
+def test_checkpoints_of_another_number_of_threads_are_not_gone_on_from(
+    base: Path, cut: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(cut, tmp_path / "model")
+    torch.set_num_threads(2)
+    try:
+        assert "resumed_after_epochs" not in train(base, tmp_path / "model", **SETTINGS).facts
+    finally:
+        torch.set_num_threads(1)
+
+
+def test_checkpoints_of_another_gpu_are_not_gone_on_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    gpu, identity = torch.device("cuda:0"), {"seed": 1}
+    recipes = []
+    for name in ("NVIDIA H100", "NVIDIA H200", "NVIDIA H100"):
+        monkeypatch.setattr("torch.cuda.get_device_name", lambda _device, name=name: name)
+        recipes.append(recipe_sha256(identity, gpu))
+    assert recipes[0] == recipes[2] != recipes[1]
 
 
 def test_with_room_made_on_the_disk_it_goes_on(base: Path, whole: Path, tmp_path: Path) -> None:

@@ -1,33 +1,25 @@
 from __future__ import annotations
 
-import json
-import shutil
 from collections.abc import Iterator, Mapping
-from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from rich.console import Console
 
-from classifiers import engine_choice
+from classifiers import engine_choice, engine_trials
 from classifiers.bert import BertClassifier
-from classifiers.contract import Example
+from classifiers.contract import Example, Scalar
 from classifiers.devices import choose_device, choose_precision
 from classifiers.engine_choice import (
     Candidate,
     Choice,
     candidates,
     choose,
-    conditions,
-    read_choice,
-    unmeasured,
 )
-from classifiers.engines import Batch, Engine, EngineName, open_engine
+from classifiers.engines import Batch, Engine, EngineName, OutOfMemory, open_engine
 from classifiers.onnx_export import quantized
 from classifiers.settings import BertSettings
-from harness import bert_engine
 from prompts.errors import ClassifierError
 from prompts.taxonomy import Taxonomy
 from tests.test_engines import save_model
@@ -88,7 +80,8 @@ def on_one_thread() -> Iterator[None]:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine_choice, "time", CLOCK)
+    for module in (engine_choice, engine_trials):
+        monkeypatch.setattr(module, "time", CLOCK)
 
 
 @pytest.fixture(scope="module")
@@ -151,6 +144,8 @@ def test_the_fastest_that_answers_as_torch_float32_does_is_taken(
     assert [trial.s_per_text for trial in choice.trials] == pytest.approx([0.004, 0.001, 0.002])
     assert [trial.equal for trial in choice.trials] == [len(dev)] * 3
     assert [trial.accuracy for trial in choice.trials] == [2 / 3] * 3
+    # A warm-up of 16 texts and passes over 216 of them, each engine until 2 s are over or it is the third.
+    assert choice.took_s == pytest.approx((16 + 3 * 216) * (0.004 + 0.001 + 0.002))
     assert choice.reason == (
         "onnx-int8 (1 ms a text; torch float32 4 ms; labels equal on 216 of 216 dev texts)"
     )
@@ -215,7 +210,7 @@ def test_of_many_dev_texts_some_are_taken_evenly(folder: Path, in_torch: Engine)
 
     choice = choose(
         many,
-        [TORCH],
+        [TORCH, INT8],
         open_engine=lambda _: in_torch,
         answer_with=lambda engine: Listening("tiny", TAXONOMY, folder, engine),
         progress=lambda _done, _total: None,
@@ -232,70 +227,53 @@ def test_candidates_are_torch_float32_its_own_precision_and_the_engines_of_the_c
     assert candidates(SETTINGS.model_copy(update={"precision": "float32"})) == [TORCH, *others]
 
 
-def test_without_dev_texts_torch_answers_in_float32_or_as_told() -> None:
-    assert unmeasured(SETTINGS, "there are no dev texts") == Choice(
-        chosen=TORCH, reason="torch float32, as there are no dev texts"
-    )
-    told = SETTINGS.model_copy(update={"precision": "bfloat16"})
-    assert unmeasured(told, "so").chosen == Candidate(engine="torch", precision="bfloat16")
+def test_thirty_dev_texts_are_enough(folder: Path, in_torch: Engine, dev: list[Example]) -> None:
+    assert chosen_among(folder, dev[:30], {TORCH: in_torch, INT8: in_torch}).texts == 30
 
 
-def lines(settings: BertSettings, dev: list[Example], folder: Path) -> list[str]:
-    console = Console(file=StringIO(), width=500)
-    bert_engine.choose_engine("tiny", settings, TAXONOMY, dev, folder, console)
-    assert isinstance(console.file, StringIO)
-    return console.file.getvalue().splitlines()
+@pytest.mark.usefixtures("clock")
+def test_a_stated_precision_is_said_to_concern_torch_alone(
+    folder: Path, in_torch: Engine, dev: list[Example]
+) -> None:
+    stated = Candidate(engine="torch", precision="bfloat16", stated=True)
+    slow = Altered("torch", in_torch, takes_s=0.004)
+    fast = Altered("onnx-int8", in_torch, takes_s=0.001)
+    by_engine = chosen_among(folder, dev, {TORCH: slow, stated: slow, INT8: fast})
+    assert by_engine.reason.endswith("on 216 of 216 dev texts; precision = 'bfloat16' concerns torch alone)")
+    in_half = Altered("torch", in_torch, takes_s=0.002)
+    by_precision = chosen_among(folder, dev, {TORCH: slow, stated: in_half, INT8: slow})
+    assert by_precision.chosen == stated
+    assert "concerns" not in by_precision.reason
 
 
-@pytest.fixture
-def model(folder: Path, tmp_path: Path) -> Path:
-    return shutil.copytree(folder, tmp_path / "model")
+class Failing:
+    """Runs out of something while it answers."""
+
+    name: EngineName = "onnx"
+    precision = "by hand"
+    device = "by hand"
+    batch_tokens = 64
+
+    def __init__(self, exc: Exception) -> None:
+        self.facts: Mapping[str, Scalar] = {}
+        self._exc = exc
+
+    def logits(self, _batch: Batch) -> NDArray[np.float32]:
+        raise self._exc
 
 
-def test_a_choice_is_said_kept_and_opened(model: Path, dev: list[Example]) -> None:
-    (line,) = lines(SETTINGS, dev, model)
-    choice = read_choice(SETTINGS, model)
-    assert choice is not None
-    assert line == f"tiny: answers with {choice.reason}"
-    assert [trial.candidate for trial in choice.trials] == candidates(SETTINGS)
-    assert choice.trials[-1].rejected is None  # onnx in float32 gives the same labels everywhere
-    opened = bert_engine.open_bert("tiny", SETTINGS, TAXONOMY, model)
-    assert opened.identity["engine"] == choice.chosen.engine
-    assert opened.facts["engine_chosen"] == choice.reason
-    assert lines(SETTINGS, dev, model) == []  # it still holds
-
-
-@pytest.mark.parametrize("changed", ["weights_sha256", "device", "packages", "settings"])
-def test_a_choice_made_under_other_conditions_is_made_anew(model: Path, changed: str) -> None:
-    assert lines(SETTINGS, [], model) == [
-        "tiny: answers with torch float32, as there are no dev texts to compare engines on"
-    ]
-    kept = json.loads((model / engine_choice.FILE).read_text(encoding="utf-8"))
-    assert kept["holds_for"] == conditions(SETTINGS, model)
-    kept["holds_for"][changed] = "another"
-    (model / engine_choice.FILE).write_text(json.dumps(kept), encoding="utf-8")
-    assert read_choice(SETTINGS, model) is None
-    opened = bert_engine.open_bert("tiny", SETTINGS, TAXONOMY, model)
-    assert opened.facts["engine_chosen"] == "torch float32, as engines were not compared on this machine"
-    assert len(lines(SETTINGS, [], model)) == 1
-
-
-def test_texts_read_in_another_length_make_the_choice_anew(model: Path) -> None:
-    lines(SETTINGS, [], model)
-    assert read_choice(SETTINGS.model_copy(update={"learning_rate": 1.0}), model) is not None
-    assert read_choice(SETTINGS.model_copy(update={"max_length": 8}), model) is None
-
-
-@pytest.mark.parametrize("content", ["", "{", "[]", "null", "{}", '{"holds_for": {}}'])
-def test_a_file_that_is_no_choice_is_none(model: Path, content: str) -> None:
-    (model / engine_choice.FILE).write_text(content, encoding="utf-8")
-    assert read_choice(SETTINGS, model) is None
-
-
-def test_an_engine_that_is_told_is_taken_without_a_trial(model: Path, dev: list[Example]) -> None:
-    told = SETTINGS.model_copy(update={"engine": "onnx"})
-    assert lines(told, dev, model) == []
-    assert not (model / engine_choice.FILE).exists()
-    opened = bert_engine.open_bert("tiny", told, TAXONOMY, model)
-    assert (opened.identity["engine"], opened.identity["precision"]) == ("onnx", "float32")
-    assert "engine_chosen" not in opened.facts
+@pytest.mark.parametrize(
+    ("exc", "reason"),
+    [
+        (ClassifierError("no such operator"), "no such operator"),
+        (OutOfMemory("32 MB"), "one text of 8 tokens has no room on by hand (32 MB)"),
+        (MemoryError(), "out of memory"),
+    ],
+    ids=["refused", "no room", "no memory"],
+)
+def test_what_fails_while_it_answers_is_left_out_with_its_reason(
+    folder: Path, in_torch: Engine, dev: list[Example], exc: Exception, reason: str
+) -> None:
+    choice = chosen_among(folder, dev, {TORCH: in_torch, INT8: Failing(exc)})
+    assert choice.chosen == TORCH
+    assert (choice.trials[1].rejected or "").startswith(reason)

@@ -13,6 +13,8 @@ import torch
 from safetensors.torch import load_file
 
 from classifiers.encoders import sha256_of
+from classifiers.fine_tuning import _working_precision
+from classifiers.settings import BertSettings
 from classifiers.training_record import read_training
 from prompts.errors import ClassifierError
 from tests.command import harness
@@ -122,3 +124,23 @@ def test_several_processes_are_not_let_to_compare(tmp_path: Path) -> None:
     assert said.code == 2
     assert "can only train" in said.err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_every_process_tries_the_number_format_on_its_own_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    class TriedError(Exception):
+        pass
+
+    class Model:
+        def forward(self) -> None: ...
+
+        def to(self, device: torch.device) -> None:
+            raise TriedError(str(device))
+
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    settings = BertSettings(kind="bert", base="some", precision="bfloat16")
+    gpu = torch.device("cuda:0")
+    for processes, rank, own in [("1", "0", "cuda:0"), ("2", "0", "cuda:0"), ("2", "1", "cuda:1")]:
+        monkeypatch.setenv("WORLD_SIZE", processes)
+        monkeypatch.setenv("LOCAL_RANK", rank)
+        with pytest.raises(TriedError, match=f"^{own}$"):
+            _working_precision(settings, Model(), {}, gpu)

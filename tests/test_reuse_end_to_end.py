@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 import prompts
+from harness.reuse import Earlier, take_weights
+from harness.run_folder import RunFolder
 from tests.chat_server import Call, ChatServer, Reply, chat_server
 from tests.command import harness
 
@@ -219,6 +221,23 @@ def test_a_fresh_run_that_was_stopped_stays_fresh(folder: Path, server: ChatServ
     _cut(second, 3)
     assert harness("compare", "--resume", second, cwd=folder).code == 0
     assert asked(server).total() - before == ROWS - 3
+
+
+def test_weights_are_taken_over_without_the_onnx_graphs_which_onnx_refuses_to_read_as_hard_links(
+    tmp_path: Path,
+) -> None:
+    earlier = Earlier(RunFolder(tmp_path / "earlier"), "tiny")
+    model, taken = earlier.run.model("tiny"), tmp_path / "current" / "model"
+    kept = ["config.json", "engine.json", "model.safetensors", "training_identity.json"]
+    left = ["onnx/float32-ab12/model.onnx", "checkpoints/checkpoint-5/optimizer.pt", "engine.json.part"]
+    for name in (*kept, *left):
+        (model / name).parent.mkdir(parents=True, exist_ok=True)
+        (model / name).write_text(name)
+    taken.parent.mkdir()
+    take_weights(earlier, taken)
+    assert sorted(path.name for path in taken.iterdir()) == kept
+    assert all((taken / name).read_text() == name for name in kept)
+    assert all((model / name).read_text() == name for name in left), "the earlier run keeps its own"
 
 
 def _cut(run: Path, rows: int) -> None:

@@ -13,6 +13,7 @@ from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 from classifiers.bert_training import train_bert
 from classifiers.contract import Example
 from classifiers.settings import BertSettings
+from classifiers.temperature import read_temperature
 from classifiers.training_identity import training_identity
 from classifiers.truncation import MAX_WINDOWS, Truncation, Truncator, window_spans
 from prompts.taxonomy import Taxonomy
@@ -198,14 +199,53 @@ def test_training_and_prediction_read_the_end_of_a_long_text(truncation: Truncat
     assert [answers[i] for i in range(len(examples))] == [example.gold for example in examples]
 
 
-def test_weights_are_shared_by_trainings_that_read_the_same_tokens(tmp_path: Path) -> None:
+def test_a_training_for_another_truncation_is_another_one(tmp_path: Path) -> None:
     base = make_encoder(tmp_path / "base", ["start"])
 
-    def identity(truncation: Truncation) -> dict[str, object]:
+    def identity(truncation: Truncation) -> str:
         settings = BertSettings(kind="bert", base=str(base), truncation=truncation, device="cpu")
-        return dict(
+        return str(
             training_identity(settings, base, train_sha256="1", dev_sha256="2", taxonomy=TAXONOMY, seed=3)
         )
 
-    assert identity("windows") == identity("head")
-    assert len({str(identity(mode)) for mode in MODES}) == 3
+    assert len({identity(mode) for mode in MODES}) == len(MODES)
+
+
+def test_windows_learn_what_head_learns_and_fit_the_temperature_to_all_that_is_read(tmp_path: Path) -> None:
+    base = make_encoder(tmp_path / "base", ["start", "left", "right"])
+    # The beginnings tell train apart; in dev the ends speak against them.
+    train, dev = (
+        [
+            Example(id=str(i), text=" ".join([word] * 8 + [other] * ends), gold=(label,))
+            for i, (word, other, label) in enumerate(
+                [("left", "right", "Head"), ("right", "left", "Tail"), ("left", "left", "Head")] * 12
+            )
+        ]
+        for ends in (0, 20)
+    )
+    for truncation in ("head", "windows"):
+        settings = BertSettings(
+            kind="bert",
+            base=str(base),
+            epochs=3,
+            batch_size=4,
+            learning_rate=0.01,
+            max_length=8,
+            truncation=truncation,
+            device="cpu",
+            precision="float32",
+        )
+        with one_thread():
+            train_bert(
+                settings,
+                base,
+                train=train,
+                dev=dev,
+                taxonomy=TAXONOMY,
+                seed=1,
+                folder=tmp_path / truncation,
+                progress=lambda *_: None,
+            )
+    head, windows = ((tmp_path / name / "model.safetensors").read_bytes() for name in ("head", "windows"))
+    assert head == windows
+    assert read_temperature(tmp_path / "windows") != read_temperature(tmp_path / "head")
