@@ -192,16 +192,20 @@ def _from_json(said: str) -> str | None:
     return answer
 
 
+# A number keeps the spelling it was given: "0E0" may be a label, and is not "0.0".
+_DECODER = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str)
+
+
 def _json_values(said: str) -> Iterator[object]:
     try:
-        yield json.loads(said)
+        yield _DECODER.decode(said)
         return
     except (ValueError, RecursionError):  # words around it, or no JSON at all
         pass
-    decoder, start = json.JSONDecoder(), said.find("{")
+    start = said.find("{")
     while start >= 0:
         try:
-            value, end = decoder.raw_decode(said, start)
+            value, end = _DECODER.raw_decode(said, start)
             yield value
         except (ValueError, RecursionError):
             end = start + 1

@@ -210,6 +210,13 @@ def test_a_leaf_below_foreign_parents_is_not_an_answer() -> None:
     assert PATHS.read("Puzzle > Shooter > First-person shooter").failure == "outside_labels"
 
 
+@pytest.mark.parametrize("name", ["0E0", "1.50", "007", "NaN", "-0"])
+@pytest.mark.parametrize("dress", ["{}", '{{"label": {}}}', '{{"label": "{}"}}'])
+def test_a_label_that_reads_as_a_number_keeps_its_spelling(name: str, dress: str) -> None:
+    reader = ReplyReader.for_labels([Label(name=name), Label(name="0.0"), Label(name="Other")])
+    assert reader.read(dress.format(name)).path == (name,)
+
+
 NAMES = st.text(st.characters(categories=("L", "N", "Zs")), min_size=1, max_size=12).filter(
     lambda name: plain(name).strip() != ""
 )
