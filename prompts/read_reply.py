@@ -73,6 +73,8 @@ class ReplyReader:
     def read(self, reply: str) -> Reading:
         """Return the label or path that a reply settles on."""
         said = _without_reasoning(reply).strip()
+        if path := self._exact.get(plain(_tidy(fold(said)))):  # also where it is JSON as well: null, 0E0
+            return Reading(path=path)
         answer = _from_json(said)
         text = _tidy(fold(said if answer is None else answer))
         if not text:

@@ -210,11 +210,17 @@ def test_a_leaf_below_foreign_parents_is_not_an_answer() -> None:
     assert PATHS.read("Puzzle > Shooter > First-person shooter").failure == "outside_labels"
 
 
-@pytest.mark.parametrize("name", ["0E0", "1.50", "007", "NaN", "-0"])
-@pytest.mark.parametrize("dress", ["{}", '{{"label": {}}}', '{{"label": "{}"}}'])
-def test_a_label_that_reads_as_a_number_keeps_its_spelling(name: str, dress: str) -> None:
+@pytest.mark.parametrize("name", ["0E0", "1.50", "007", "NaN", "-0", "null", "true"])
+@pytest.mark.parametrize("dress", ["{}", " {}\n", '"{}"', '{{"label": "{}"}}'])
+def test_a_label_that_is_a_json_value_of_another_kind_keeps_its_spelling(name: str, dress: str) -> None:
     reader = ReplyReader.for_labels([Label(name=name), Label(name="0.0"), Label(name="Other")])
     assert reader.read(dress.format(name)).path == (name,)
+
+
+def test_a_bare_number_in_json_keeps_its_spelling() -> None:
+    reader = ReplyReader.for_labels([Label(name="1.50"), Label(name="0E0"), Label(name="1.5")])
+    assert reader.read('{"label": 1.50}').path == ("1.50",)
+    assert reader.read('{"label": 0E0}').path == ("0E0",)
 
 
 NAMES = st.text(st.characters(categories=("L", "N", "Zs")), min_size=1, max_size=12).filter(
