@@ -68,6 +68,8 @@ _NO_MEMORY = (
     "failed to allocate",
     "smaller than requested bytes",  # onnxruntime's arena
     "bad_alloc",
+    "alloc_failed",  # of cuBLAS
+    "not enough memory",  # of torch on Windows
     "bad allocation",
     "out of memory",
 )
