@@ -1,7 +1,7 @@
 """How figures are written and where the words of each language come from.
 
-Every sentence a reader sees lies in `wording_en` or `wording_zh`, under the same keys; what is measured is
-named in `wording_terms`.
+Every sentence a reader sees lies in `wording_en` or `wording_zh`, under the same keys, or with both languages side
+by side in a module on its topic; what is measured is named in `wording_terms`.
 """
 
 from __future__ import annotations
@@ -10,8 +10,34 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from reports import wording_en, wording_terms, wording_zh
+from reports import (
+    wording_apps,
+    wording_calibration,
+    wording_cascade,
+    wording_charts,
+    wording_economics,
+    wording_en,
+    wording_gate,
+    wording_history,
+    wording_label_quality,
+    wording_statistics,
+    wording_terms,
+    wording_zh,
+)
 
+_LANGUAGES = ("en", "zh")
+_TOPICS = (
+    wording_statistics,
+    wording_calibration,
+    wording_economics,
+    wording_cascade,
+    wording_label_quality,
+    wording_apps,
+    wording_charts,
+    wording_gate,
+    wording_history,
+    wording_terms,
+)
 SPACE = "\N{NO-BREAK SPACE}"
 MINUS = "\N{MINUS SIGN}"
 DASH = "\N{EN DASH}"
@@ -27,8 +53,11 @@ class Words:
     @classmethod
     def of(cls, language: str) -> Words:
         """Return the words of `en` or `zh`."""
-        texts = {"en": wording_en.TEXTS, "zh": wording_zh.TEXTS}[language]
-        return cls(language, {**wording_terms.of(language), **texts})
+        texts = dict({"en": wording_en.TEXTS, "zh": wording_zh.TEXTS}[language])
+        place = _LANGUAGES.index(language)
+        for topic in _TOPICS:
+            texts |= {key: both[place] for key, both in topic.TEXTS.items()}
+        return cls(language, texts)
 
     def __call__(self, key: str, **values: object) -> str:
         """Return the text of `key` with the values filled in.

@@ -5,7 +5,7 @@ A fact that is not named here is shown by its key.
 
 from __future__ import annotations
 
-TERMS: dict[str, tuple[str, str]] = {
+TEXTS: dict[str, tuple[str, str]] = {
     "term.yes": ("yes", "是"),
     "term.no": ("no", "否"),
     # what a classifier says of its answers
@@ -68,8 +68,3 @@ TERMS: dict[str, tuple[str, str]] = {
     "curve.dev_macro_f1": ("Dev macro-F1", "开发集宏平均 F1"),
 }
 
-
-def of(language: str) -> dict[str, str]:
-    """Return the terms of `en` or `zh` by their keys."""
-    place = ("en", "zh").index(language)
-    return {key: names[place] for key, names in TERMS.items()}

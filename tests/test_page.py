@@ -429,11 +429,11 @@ def test_the_share_of_texts_that_were_cut_stands_beside_the_accuracy(cut_share, 
 
 
 def test_every_fact_of_a_classifier_and_every_figure_of_its_curve_has_a_name_in_both_languages():
-    for key, (english, chinese) in wording_terms.TERMS.items():
+    for key, (english, chinese) in wording_terms.TEXTS.items():
         assert english, key
         assert chinese, key
         assert "_" not in english + chinese
     settings = LlmSettings(kind="llm", model="m", base_url="http://localhost:9/v1", api_key_env=None)
     llm = LlmClassifier(name="llm", taxonomy=Taxonomy.flat(["a", "b"]), settings=settings)
-    assert [key for key in llm.facts if f"fact.{key}" not in wording_terms.TERMS] == []
-    assert not set(wording_terms.TERMS) & set(wording_en.TEXTS)
+    assert [key for key in llm.facts if f"fact.{key}" not in wording_terms.TEXTS] == []
+    assert not set(wording_terms.TEXTS) & set(wording_en.TEXTS)

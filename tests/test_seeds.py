@@ -19,7 +19,7 @@ from reports.page import render
 from reports.scores import score
 from reports.summary import summary
 from reports.wording import SPACE
-from reports.wording_terms import TERMS
+from reports.wording_terms import TEXTS as TERMS
 from tests.command import harness
 from tests.simulated_run import FLAT, answered, classifier, examples, run, three_classifiers, with_seeds
 from tests.tiny_encoders import make_encoder

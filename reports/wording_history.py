@@ -1,0 +1,5 @@
+"""The words on earlier runs, in both languages side by side."""
+
+from __future__ import annotations
+
+TEXTS: dict[str, tuple[str, str]] = {}
