@@ -13,7 +13,7 @@ import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,8 +23,9 @@ from classifiers.engines import is_lack_of_memory
 from classifiers.epochs import Clock, curve, stopped_early, watch
 from classifiers.layers import rate_groups
 from classifiers.processes import count, is_first, wait_for_all
-from classifiers.row_order import RowOrder, balancing_weights
+from classifiers.row_order import RowOrder
 from classifiers.settings import BertSettings
+from classifiers.trainers import LENGTH_STEP, Row, row_order, trainer_class, weighted_by_share
 from classifiers.training_arguments import training_arguments
 from classifiers.transformer_models import quiet
 from prompts.errors import ClassifierError
@@ -37,17 +38,9 @@ if TYPE_CHECKING:
         PreTrainedModel,
         PreTrainedTokenizerBase,
         Trainer,
-        TrainingArguments,
     )
 
     from classifiers.losses import Loss
-
-# oneDNN keeps code and buffers for every shape it meets, and malloc holes of every size: with batches of any
-# length the process grew by 4 MB a step (6.6 GB after 8 epochs of 498 texts).
-_LENGTH_STEP = 16
-
-Row = Mapping[str, Any]
-"""One example for the Trainer: `labels`, the index of its leaf, and the lists that the tokenizer gave."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +106,7 @@ def fine_tune(
     """
     from transformers import DataCollatorWithPadding
 
-    collate = DataCollatorWithPadding(tokenizer, pad_to_multiple_of=math.gcd(_LENGTH_STEP, max_length))
+    collate = DataCollatorWithPadding(tokenizer, pad_to_multiple_of=math.gcd(LENGTH_STEP, max_length))
     last = checkpoints.last()
     with quiet(), _enough_memory(settings, device):
         precision = _working_precision(settings, model, collate(train[:2]), device)
@@ -126,15 +119,15 @@ def fine_tune(
             has_dev=bool(dev),
             epochs=stopped_early(last, settings) or settings.epochs,
         )
-        order = _order(settings, train, args)
-        trainer = _trainer(order)(
+        order = row_order(settings, train, args)
+        trainer = trainer_class(order, in_parts=device.type == "cpu" and count() == 1)(
             model=model,
             args=args,
             train_dataset=train,
             eval_dataset=dev or None,
             data_collator=collate,
             processing_class=tokenizer,
-            compute_loss_func=_scaled(loss),
+            compute_loss_func=weighted_by_share(loss),
             compute_metrics=_metrics(best_leaves, loss, settings),
         )
         clock = _run(trainer, settings, checkpoints, last, order, progress)
@@ -208,17 +201,6 @@ def _working_precision(
     return wanted
 
 
-def _scaled(loss: Loss) -> Callable[..., torch.Tensor]:
-    def scaled(
-        outputs: Mapping[str, torch.Tensor], labels: torch.Tensor, num_items_in_batch: torch.Tensor | None
-    ) -> torch.Tensor:
-        mean = loss(outputs["logits"], labels)
-        # A step may be made of several batches, here or on several GPUs: each counts by its share.
-        return mean if num_items_in_batch is None else mean * (len(labels) / num_items_in_batch)
-
-    return scaled
-
-
 def _metrics(
     best_leaves: Callable[[NDArray[np.float32]], NDArray[np.intp]], loss: Loss, settings: BertSettings
 ) -> Callable[[EvalPrediction], dict[str, float]]:
@@ -237,29 +219,6 @@ def _metrics(
         return {**figures, "choice": figures[settings.choose_by] - 1e-9 * tie}
 
     return metrics
-
-
-def _order(settings: BertSettings, train: list[Row], args: TrainingArguments) -> RowOrder | None:
-    # The Trainer's own order takes torch's global generator, which runs apart in several processes.
-    balanced = settings.sampling == "balanced"
-    if not balanced and args.world_size == 1:
-        return None
-    return RowOrder(
-        [len(row["input_ids"]) for row in train],
-        weights=balancing_weights([row["labels"] for row in train]) if balanced else None,
-        group=settings.batch_size * settings.gradient_accumulation,
-        seed=args.seed,
-    )
-
-
-def _trainer(order: RowOrder | None) -> type[Trainer]:
-    from transformers import Trainer
-
-    class Ordered(Trainer):  # type: ignore[misc]  # transformers is untyped for mypy
-        def _get_train_sampler(self, train_dataset: object = None) -> object:
-            return order if order is not None else super()._get_train_sampler(train_dataset)
-
-    return Ordered
 
 
 def _run(

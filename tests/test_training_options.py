@@ -17,12 +17,12 @@ from sklearn.metrics import f1_score
 from sklearn.utils.class_weight import compute_class_weight
 
 from classifiers.contract import Example
-from classifiers.fine_tuning import _scaled
 from classifiers.heads import LeafHead
 from classifiers.layers import depths, freeze, rate_groups
 from classifiers.losses import balanced_weights, weighted_loss
 from classifiers.row_order import RowOrder, balancing_weights
 from classifiers.settings import BertSettings
+from classifiers.trainers import weighted_by_share
 from classifiers.training_record import read_training
 from classifiers.transformer_models import load_model
 from prompts.errors import ClassifierError
@@ -218,7 +218,7 @@ def test_weights_count_in_the_loss_by_label_and_batches_by_their_texts() -> None
     each = -logits.log_softmax(-1)[range(4), labels]
     expected = (each * torch.tensor([2 / 3, 2 / 3, 2 / 3, 2.0])).mean()
     assert float(loss(logits, labels)) == pytest.approx(float(expected))
-    scaled, four = _scaled(loss), torch.tensor(4)
+    scaled, four = weighted_by_share(loss), torch.tensor(4)
     halves = [scaled({"logits": logits[at]}, labels[at], four) for at in (slice(0, 3), slice(3, 4))]
     assert float(sum(halves)) == pytest.approx(float(expected))
 

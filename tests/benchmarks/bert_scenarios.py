@@ -23,6 +23,7 @@ MEMORY_TEXTS = 1_000_000
 LENGTH = 512  # what the trial read of a text
 PIPELINE_BATCHES = (1, 8, 32)
 RATE = 1e-4  # of both trainings; at the trial's 2e-5 an encoder this small learns next to nothing in an epoch
+TRAIN_BATCH = 8  # at 32 the trial's loop, which pads every text to 512 tokens, needs more than 24 GB
 RESUME_TRAIN = 96
 
 
@@ -134,7 +135,7 @@ def training(runs: Runs, options: Options) -> list[Figure]:
         "items": options.at_most(TRAIN),
         "dev_items": options.at_most(DEV),
         "epochs": options.epochs,
-        "batch_size": 32,
+        "batch_size": TRAIN_BATCH,
         "learning_rate": RATE,
         "max_length": LENGTH,
     }
