@@ -17,6 +17,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from classifiers import processes
+from harness import cli_results
+from harness.cli_arguments import (
+    BAD_INPUT,
+    CLASSIFIER_FAILED,
+    DONE,
+    INTERRUPTED,
+    RUNS,
+    RunArgument,
+    RunsOption,
+    terminal,
+)
 from prompts.errors import ConfigError, EndpointError, HarnessError, RunChangedError
 
 if TYPE_CHECKING:
@@ -24,8 +35,6 @@ if TYPE_CHECKING:
 
     from harness.run_folder import RunFolder
     from harness.session import Session
-
-DONE, CLASSIFIER_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 app = typer.Typer(
     name="harness",
@@ -44,8 +53,6 @@ ExperimentArgument = Annotated[
         "Left out: experiment.toml in this folder, otherwise the sample.",
     ),
 ]
-RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")]
-RunsOption = Annotated[Path, typer.Option("--runs", help="The folder that holds the runs.")]
 LimitOption = Annotated[
     int | None,
     typer.Option(
@@ -59,7 +66,6 @@ LimitOption = Annotated[
 ResumeOption = Annotated[
     Path | None, typer.Option("--resume", metavar="RUN", help="Finish an interrupted run.")
 ]
-RUNS = Path("runs")
 
 
 @app.command()
@@ -83,7 +89,7 @@ def compare(
     """Train what needs training, let every classifier answer the test set, write the report."""
     if processes.count() > 1:
         _refuse("several processes can only train: start `harness train` with torchrun, then compare without")
-    console = _console()
+    console = terminal()
     if explain_reuse:
         if fresh or resume is not None:
             _refuse("--explain-reuse is about a new run that may take over; leave --fresh and --resume out")
@@ -120,7 +126,7 @@ def train(
     from harness import run_folder, session
     from harness.training import train_one
 
-    console = _console()
+    console = terminal()
     console.quiet = not processes.is_first()
     checked = _checked(experiment, limit, resume, console, answering=False)
     if resume is None:
@@ -138,7 +144,7 @@ def report(run: RunArgument) -> None:
     """Write scores.json and report.html of a run again, from its stored answers."""
     from harness import run_folder
 
-    _report(run_folder.open_run(run), _console())
+    _report(run_folder.open_run(run), terminal())
 
 
 @app.command()
@@ -152,7 +158,7 @@ def predict(
     """Type a text and read its labels; piped, a text a line goes in and a JSON object a line comes out."""
     from harness import predict as station
 
-    station.run(run, classifier, sys.stdin, sys.stdout, _console())
+    station.run(run, classifier, sys.stdin, sys.stdout, terminal())
 
 
 @app.command()
@@ -161,15 +167,7 @@ def data(experiment: ExperimentArgument = None) -> None:
     from harness import experiment_file
     from harness.data_view import show
 
-    show(experiment_file.read(experiment_file.find(experiment)), _console())
-
-
-@app.command()
-def history(runs: RunsOption = RUNS) -> None:
-    """Show the runs in a folder side by side, the newest first."""
-    from harness.history import show
-
-    show(runs, _console())
+    show(experiment_file.read(experiment_file.find(experiment)), terminal())
 
 
 @app.command()
@@ -181,6 +179,9 @@ def init(
 
     write(path)
     typer.echo(f"Wrote {path}. Name your files in it, then: harness data, harness compare")
+
+
+app.add_typer(cli_results.commands)
 
 
 def main() -> None:
@@ -197,14 +198,6 @@ def _refuse(message: str) -> None:
     sys.stdout.flush()
     print(f"harness: {message}", file=sys.stderr)
     sys.exit(BAD_INPUT)
-
-
-def _console() -> Console:
-    from rich.console import Console
-
-    # A log or a pipe has no width of its own; 80 columns would fold the names of runs and files. A name or a
-    # text that says ":key:" means that and no picture.
-    return Console(emoji=False) if sys.stdout.isatty() else Console(emoji=False, width=160)
 
 
 def _checked(

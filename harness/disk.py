@@ -10,17 +10,23 @@ from pathlib import Path
 from prompts.errors import ConfigError
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a text file in one step: afterwards it holds all of `text`, or what it held before."""
+def write_text(path: Path, text: str, *, option: str = "--runs") -> None:
+    """Write a text file in one step: afterwards it holds all of `text`, or what it held before.
+
+    Args:
+        path: of the file.
+        text: what it is to hold.
+        option: of the command line, which chooses another folder.
+    """
     part = path.with_name(path.name + ".part")
-    with disk_errors(path.parent):
+    with disk_errors(path.parent, option=option):
         path.parent.mkdir(parents=True, exist_ok=True)
         part.write_text(text, encoding="utf-8")
         part.replace(path)
 
 
 @contextmanager
-def disk_errors(place: Path) -> Iterator[None]:
+def disk_errors(place: Path, *, option: str = "--runs") -> Iterator[None]:
     """Translate what an operating system says of a full or protected disk.
 
     Raises:
@@ -30,9 +36,9 @@ def disk_errors(place: Path) -> Iterator[None]:
         yield
     except OSError as exc:
         if exc.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            cure = "free some space, or choose another folder with --runs"
+            cure = f"free some space, or choose another folder with {option}"
         elif exc.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
-            cure = "make it writable, or choose another folder with --runs"
+            cure = f"make it writable, or choose another folder with {option}"
         else:
             raise
         raise ConfigError(f"{place}: cannot write here ({exc.strerror}); {cure}") from exc

@@ -100,4 +100,9 @@ def _classifier(run: RunFolder, part: Part) -> ClassifierRun:
 
 def _started(run: RunFolder) -> str:
     stamp = "-".join(run.name.split("-")[:2])
-    return datetime.strptime(stamp, "%Y%m%d-%H%M%S").replace(tzinfo=UTC).isoformat()
+    try:
+        started = datetime.strptime(stamp, "%Y%m%d-%H%M%S").replace(tzinfo=UTC)
+    except ValueError:  # the folder was renamed, as pipelines do with what they download
+        written = (run.path / "experiment.toml").stat().st_mtime
+        started = datetime.fromtimestamp(written, UTC).replace(microsecond=0)
+    return started.isoformat()

@@ -19,6 +19,7 @@ from classifiers.contract import Failure, Scalar, Usage
 from prompts.errors import DatasetError
 from prompts.taxonomy import Path, Taxonomy
 from reports.answers import ClassifierRun, RunData
+from reports.score_arrays import LabelScores, ScoreArrays
 
 Integers = NDArray[np.int32]
 Floats = NDArray[np.float64]
@@ -76,6 +77,13 @@ class ClassifierAnswers:
         cost_usd: (rows,) NaN where the price is unknown.
         superseded_usd: paid for failures that were asked again; what had no price is not in it.
         tokens: calls and tokens, those of superseded failures included, or None where nothing was counted.
+        confidence: (rows, levels) the probability given to the label that was answered at this level, NaN
+            without an answer, without scores and where they lack that label.
+        gold_score: (rows, levels) the probability given to the gold label, 0 where the scores lack it, NaN
+            without scores.
+        squares: (rows, levels) the sum of the squares of all probabilities of the level, NaN without scores
+            and where these do not sum to 1: a Brier score needs all of them.
+        label_scores: all probabilities of the deepest level; None where no row has them.
     """
 
     labels: Integers
@@ -85,6 +93,10 @@ class ClassifierAnswers:
     cost_usd: Floats
     superseded_usd: float
     tokens: Mapping[str, int] | None
+    confidence: NDArray[np.float32]
+    gold_score: NDArray[np.float32]
+    squares: NDArray[np.float32]
+    label_scores: LabelScores | None
 
     @property
     def asked(self) -> Flags:
@@ -146,6 +158,7 @@ def read_answers(run: RunData, classifier: ClassifierRun, test: TestSet) -> Clas
     latency_s = np.full(rows, np.nan)
     cost_usd = np.full(rows, np.nan)
     superseded_usd = 0.0
+    scores = ScoreArrays(run.taxonomy, test.gold)
     tokens = dict.fromkeys(_USAGE, 0)
     counted = False
     for prediction in classifier.predictions:
@@ -156,6 +169,7 @@ def read_answers(run: RunData, classifier: ClassifierRun, test: TestSet) -> Clas
             superseded_usd += float(cost_usd[row])
         codes, status[row] = _answer(nodes, tuple(prediction["path"]), prediction["failure"])
         labels[row] = codes
+        scores.put(row, codes, prediction["scores"])
         reused[row] = bool(prediction.get("reused"))
         latency_s[row] = prediction["latency_s"]
         cost = prediction["cost_usd"]
@@ -172,6 +186,10 @@ def read_answers(run: RunData, classifier: ClassifierRun, test: TestSet) -> Clas
         cost_usd=cost_usd,
         superseded_usd=superseded_usd,
         tokens=tokens if counted else None,
+        confidence=scores.confidence,
+        gold_score=scores.gold_score,
+        squares=scores.squares,
+        label_scores=scores.labels,
     )
 
 

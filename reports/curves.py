@@ -1,59 +1,47 @@
-"""Station 6: the curve of a training as line charts.
+"""Station 6: the curve of a training as charts.
 
-In: the rows of `Training.curve`, one an epoch. Out: at most two panels, losses and shares, with the axes
-their lines are drawn on. What is neither is left to the table.
+In: the rows of `Training.curve`, one an epoch. Out: at most two charts, of losses and of shares. What is
+neither is left to the table.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping, Sequence
 
-from reports.charts import Axis, counting_axis, loss_axis, part_axis
+from classifiers.contract import Training
+from reports.plots import Chart, Scale, Series
+from reports.wording import Words, percent
 
-Point = tuple[float, float]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Line:
-    """One figure over the epochs.
-
-    Attributes:
-        key: as in the curve.
-        points: (epoch, value), at least one.
-    """
-
-    key: str
-    points: tuple[Point, ...]
+Lines = dict[str, tuple[tuple[float, float], ...]]  # (epoch, value) by key
 
 
-@dataclass(frozen=True, kw_only=True)
-class Panel:
-    """One chart: its lines share an axis upwards, all panels of a training the one of the epochs."""
-
-    kind: Literal["loss", "share"]
-    lines: tuple[Line, ...]
-    up: Axis
-    epochs: Axis
-
-
-def panels(curve: Sequence[Mapping[str, float]]) -> tuple[Panel, ...]:
-    """Return the charts of a training; none where there is nothing to draw."""
-    lines = [Line(key=key, points=points) for key in keys(curve) if (points := _points(curve, key))]
-    losses = [line for line in lines if line.key.endswith("loss")]
-    shares = [
-        line for line in lines if line.key.startswith("dev_") and line not in losses and _is_share(line)
+def charts(training: Training, words: Words, *, key: str, colour: int) -> list[Chart]:
+    """Return the charts of a training, `key-loss` and `key-share`; none where there is nothing to draw."""
+    lines = {name: points for name in keys(training.curve) if (points := _points(training.curve, name))}
+    losses = {name: points for name, points in lines.items() if name.endswith("loss")}
+    losses = dict(sorted(losses.items(), key=lambda line: not line[0].startswith("dev_")))
+    shares = {
+        name: points
+        for name, points in lines.items()
+        if name.startswith("dev_") and name not in losses and all(0 <= value <= 1 for _, value in points)
+    }
+    return [
+        Chart(
+            key=f"{key}-{kind}",
+            title=words(f"training.{kind}"),
+            alternative=f"{words(f'training.{kind}')}: {_told(found, words, share=kind == 'share')}",
+            across=Scale(title=words("charts.epoch"), kind="number"),
+            up=Scale(title="", kind="share") if kind == "share" else Scale(title="", kind="number", low=0.0),
+            series=tuple(
+                Series(name=words.known("curve", name), points=points, colour=colour, form="line_and_dots")
+                for name, points in found.items()
+            ),
+            uprights=() if training.best_epoch is None else (float(training.best_epoch),),
+        )
+        for kind, found in (("loss", losses), ("share", shares))
+        if found
     ]
-    epochs = counting_axis([epoch for line in [*losses, *shares] for epoch, _ in line.points])
-    found = []
-    if losses:
-        lines = sorted(losses, key=lambda line: not line.key.startswith("dev_"))
-        found.append(Panel(kind="loss", lines=tuple(lines), up=loss_axis(_values(lines)), epochs=epochs))
-    if shares:
-        found.append(Panel(kind="share", lines=tuple(shares), up=part_axis(_values(shares)), epochs=epochs))
-    return tuple(found)
 
 
 def keys(curve: Sequence[Mapping[str, float]]) -> list[str]:
@@ -61,7 +49,7 @@ def keys(curve: Sequence[Mapping[str, float]]) -> list[str]:
     return list(dict.fromkeys(key for row in curve for key in row))
 
 
-def _points(curve: Sequence[Mapping[str, float]], key: str) -> tuple[Point, ...]:
+def _points(curve: Sequence[Mapping[str, float]], key: str) -> tuple[tuple[float, float], ...]:
     if key == "epoch":
         return ()
     return tuple(
@@ -71,9 +59,19 @@ def _points(curve: Sequence[Mapping[str, float]], key: str) -> tuple[Point, ...]
     )
 
 
-def _is_share(line: Line) -> bool:
-    return all(0 <= value <= 1 for _, value in line.points)
+def _told(lines: Lines, words: Words, *, share: bool) -> str:
+    def written(value: float) -> str:
+        return percent(value) if share else f"{value:.3f}"
 
-
-def _values(lines: Iterable[Line]) -> list[float]:
-    return [value for line in lines for _, value in line.points]
+    return words.listed(
+        [
+            words(
+                "training.point" if len(points) == 1 else "training.line",
+                name=words.known("curve", name),
+                first=written(points[0][1]),
+                last=written(points[-1][1]),
+            )
+            for name, points in lines.items()
+        ],
+        "clauses",
+    )

@@ -1,10 +1,13 @@
 """Station 6: report.html, one self-contained page.
 
-In: the run and its scores. Out: HTML that loads nothing and runs no script; what comes from data is escaped.
+In: the run and its scores. Out: HTML that loads nothing and runs one script of its own, named to the browser
+by its hash; what comes from data is escaped.
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -14,15 +17,18 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemBytecodeCache, FileSystemLoader, StrictUndefined
 from jinja2.bccache import Bucket
+from markupsafe import Markup
 
-from reports import charts, curves, wording
+from reports import apps, cascade_page, charts, curves, economics_page, wording
+from reports.all_charts import colours, drawer, trained, training_charts
 from reports.answers import RunData
 from reports.arrays import FAILURES
-from reports.samples import collect
+from reports.next_steps import next_steps
+from reports.samples import collect, named
 from reports.seeds import is_whole, judged
+from reports.sentences import about
 from reports.wording import Words
 
-COLOURS = 6
 MOST_LABELS_IN_A_MATRIX = 24
 MOST_CONFUSIONS = 10
 MOST_LABELS_IN_A_TABLE = 60
@@ -34,7 +40,9 @@ def render(run: RunData, scores: dict[str, Any]) -> str:
     words = Words.of(scores["language"])
     everyone = scores["classifiers"]
     names = judged(everyone)
-    colour = {name: i % COLOURS + 1 for i, name in enumerate(names)}
+    choice = apps.choose(run, names)
+    texts = collect(run, named(scores) | set(choice.ids))
+    colour = colours(everyone)
     return (
         _environment()
         .get_template("page.html.j2")
@@ -45,26 +53,31 @@ def render(run: RunData, scores: dict[str, Any]) -> str:
             run=run,
             scores=scores,
             verdict=scores["verdict"],
+            next_steps=next_steps(scores, words),
             classifiers={name: everyone[name] for name in names},
             everyone=everyone,
-            colour={name: colour[one.get("further_seed_of", name)] for name, one in everyone.items()},
+            colour=colour,
+            chart=drawer(run, scores),
+            curve_charts=lambda name: training_charts(run, name, words, colour),
             title=_title(run.name),
             created=_moment(run.created),
             not_stated={name for name, one in everyone.items() if not is_whole(one)}
             | set(scores["verdict"]["left_out"]),
-            trainings={one.name: one.training for one in run.classifiers if one.training is not None},
+            trainings=trained(run),
             facts=lambda facts: [
                 (words.known("fact", key), words.fact(key, value))
                 for key, value in facts.items()
                 if value is not None
             ],
-            texts=collect(run, scores),
+            texts=texts,
+            apps=apps.describe(choice, texts, scores, names, words),
             matrix_labels=_matrix_labels(run),
             top_confusions={name: _top_confusions(everyone[name]["levels"][-1]) for name in names},
             top_labels=lambda level: _top_labels(level["labels"]),
             environment=_flat(run.environment),
             failure_kinds=FAILURES,
             few=FEW,
+            resamples=_resamples,
         )
     )
 
@@ -100,16 +113,21 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         bytecode_cache=_compiled_before(),
     )
+    script = (Path(__file__).parent / "page.js").read_text(encoding="utf-8")
     environment.globals.update(
+        script=Markup(script),  # its own file, not data
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         percent=wording.percent,
         points=wording.points,
         count=wording.count,
         rate=wording.rate,
         seconds=wording.seconds,
         usd=wording.usd,
+        about=about,
         p_value=wording.p_value,
+        volume=economics_page.about,
+        probability=cascade_page.threshold,
         share_axis=charts.share_axis(),
-        curve_panels=curves.panels,
         curve_keys=curves.keys,
         difference_axis=charts.difference_axis,
         percent_tick=lambda value: wording.percent(value, 0),
@@ -156,6 +174,13 @@ def _top_labels(labels: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, Mapp
     """Return the labels a table shows: all, or the most frequent, in the order of the taxonomy."""
     kept = set(sorted(labels, key=lambda name: -labels[name]["support"])[:MOST_LABELS_IN_A_TABLE])
     return [(name, label) for name, label in labels.items() if name in kept]
+
+
+def _resamples(everyone: Mapping[str, Mapping[str, Any]]) -> str:
+    """Write how often the rows were drawn again; it is less often where labels are many."""
+    found = [level["resamples"] for one in everyone.values() for level in one["levels"]]
+    fewest, most = wording.count(min(found, default=0)), wording.count(max(found, default=0))
+    return most if fewest == most else f"{fewest}{wording.DASH}{most}"
 
 
 def _flat(values: Mapping[str, Any], above: str = "") -> list[tuple[str, Any]]:

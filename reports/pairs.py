@@ -1,26 +1,39 @@
 """Station 5: two classifiers on the same rows: how far apart, how sure, and what follows from it.
 
-In: which rows each got right. Out: `Pair`, with a paired interval, an exact test and a verdict.
+In: which rows each got right. Out: `Pair`, with a paired interval, exact and score tests and a verdict, which
+holds over all pairs that are judged together.
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-from statistics import NormalDist
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from reports.arrays import Flags
+from reports.power import Decisive, rows_to_decide
+from reports.resampling import Interval
+from reports.tango import different_p, equivalent_p, mcnemar_p, paired_interval
 
 Verdict = Literal["better", "worse", "equivalent", "undecided"]
+ALPHA = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
-class Interval:
-    """Two ends, low first."""
+class Tests:
+    """The p-values of a pair, or the same after Holm's correction.
 
-    low: float
-    high: float
+    Attributes:
+        mcnemar: exact, two-sided.
+        different: of Tango's score test, two-sided.
+        equivalent: the larger of Tango's two one-sided tests against the margins.
+    """
+
+    __test__ = False  # not a test class, whatever pytest thinks of its name
+
+    mcnemar: float
+    different: float
+    equivalent: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,11 +42,13 @@ class Pair:
 
     Attributes:
         both, only_a, only_b, neither: how many rows each combination got right.
-        interval: 95 % for the difference.
+        interval: 95 % for the difference, of this pair alone.
         interval_90: 90 %, which two one-sided tests at 5 % for equivalence amount to.
-        p: exact McNemar, two-sided.
-        verdict: of A.
+        p: of this pair alone.
+        p_holm: the same, corrected for all pairs judged together.
+        verdict: of A, from `p_holm`.
         matters: whether the whole 95 % interval lies beyond the margin.
+        decisive: what would decide it, where the verdict is "undecided" and some number of rows would.
     """
 
     both: int
@@ -43,9 +58,11 @@ class Pair:
     difference: float
     interval: Interval
     interval_90: Interval
-    p: float
+    p: Tests
+    p_holm: Tests
     verdict: Verdict
     matters: bool
+    decisive: Decisive | None
 
     @property
     def n(self) -> int:
@@ -67,71 +84,78 @@ def compare(right_a: Flags, right_b: Flags, *, margin: float) -> Pair | None:
     only_a = int((right_a & ~right_b).sum())
     only_b = int((right_b & ~right_a).sum())
     both = int((right_a & right_b).sum())
-    interval = paired_interval(only_a, only_b, n, confidence=0.95)
-    interval_90 = paired_interval(only_a, only_b, n, confidence=0.90)
-    return Pair(
+    interval = paired_interval(only_a, only_b, n, confidence=1 - ALPHA)
+    p = Tests(
+        mcnemar=mcnemar_p(only_a, only_b),
+        different=different_p(only_a, only_b, n),
+        equivalent=equivalent_p(only_a, only_b, n, margin),
+    )
+    alone = Pair(
         both=both,
         only_a=only_a,
         only_b=only_b,
         neither=n - both - only_a - only_b,
         difference=(only_a - only_b) / n,
         interval=interval,
-        interval_90=interval_90,
-        p=mcnemar_p(only_a, only_b),
-        verdict=judge(interval, interval_90, margin=margin),
+        interval_90=paired_interval(only_a, only_b, n, confidence=1 - 2 * ALPHA),
+        p=p,
+        p_holm=p,
+        verdict="undecided",
         matters=interval.low > margin or interval.high < -margin,
+        decisive=None,
     )
+    return judge_together([alone], margin=margin)[0]
 
 
-def judge(interval: Interval, interval_90: Interval, *, margin: float) -> Verdict:
-    """Say what the intervals of a difference allow to be said of its first side.
+def judge_together(pairs: Sequence[Pair], *, margin: float) -> list[Pair]:
+    """Return the pairs with a verdict that holds over all of them.
+
+    "Different" and "equivalent" are each claimed with a chance of at most 5 % that any such claim is wrong.
+    With a single pair that is: the 95 % interval leaves 0 out, and the 90 % interval lies inside the margins.
+    """
+    corrected = [
+        Tests(mcnemar=mcnemar, different=different, equivalent=equivalent)
+        for mcnemar, different, equivalent in zip(
+            holm([pair.p.mcnemar for pair in pairs]),
+            holm([pair.p.different for pair in pairs]),
+            holm([pair.p.equivalent for pair in pairs]),
+            strict=True,
+        )
+    ]
+    # What Holm has not rejected shares its 5 %: that is what a pair still has to pass with more rows.
+    open_different = sum(p.different >= ALPHA for p in corrected)
+    open_equivalent = sum(p.equivalent >= ALPHA for p in corrected)
+    judged = []
+    for pair, p_holm in zip(pairs, corrected, strict=True):
+        verdict = judge(pair.difference, different=p_holm.different, equivalent=p_holm.equivalent)
+        decisive = None
+        if verdict == "undecided":
+            decisive = rows_to_decide(
+                pair.only_a / pair.n,
+                pair.only_b / pair.n,
+                margin=margin,
+                alpha_different=ALPHA / open_different,
+                alpha_equivalent=ALPHA / open_equivalent,
+            )
+        judged.append(replace(pair, p_holm=p_holm, verdict=verdict, decisive=decisive))
+    return judged
+
+
+def judge(difference: float, *, different: float, equivalent: float) -> Verdict:
+    """Say what the p-values allow to be said of the first side.
 
     A difference that is certain counts as one even where it is smaller than the margin; `Pair.matters` tells.
-    Equivalence is two one-sided tests at 5 % (Schuirmann 1987): the 90 % interval inside the margins.
     """
-    if interval.low > 0:
-        return "better"
-    if interval.high < 0:
-        return "worse"
-    if -margin < interval_90.low and interval_90.high < margin:
-        return "equivalent"
-    return "undecided"
+    if different < ALPHA:
+        return "better" if difference > 0 else "worse"
+    return "equivalent" if equivalent < ALPHA else "undecided"
 
 
-def paired_interval(only_a: int, only_b: int, n: int, *, confidence: float) -> Interval:
-    """Return the score interval for a difference of paired proportions (Tango 1998, Stat. Med. 17, 891-908).
-
-    It keeps its coverage where few rows disagree, and has a width where none do; Wald fails at both.
-    """
-    from scipy.optimize import brentq
-
-    z = NormalDist().inv_cdf(0.5 + confidence / 2)
-
-    def upper(b: int, c: int) -> float:
-        if b == n:
-            return 1.0
-        at_least = (
-            b - c
-        ) / n + 1e-12  # at the estimate itself the variance can be 0, and a false root with it
-        return float(brentq(lambda delta: _score(b, c, n, delta, z), at_least, 1.0, xtol=1e-13))
-
-    return Interval(low=-upper(only_b, only_a), high=upper(only_a, only_b))
-
-
-def _score(b: int, c: int, n: int, delta: float, z: float) -> float:
-    """Tango's statistic (his equation 8) set equal to -z, both sides times the standard error."""
-    linear = (2 * n - b + c) * delta - b - c
-    discriminant = linear * linear + 8 * n * c * delta * (1 - delta)
-    p21 = (math.sqrt(max(discriminant, 0.0)) - linear) / (4 * n)  # c's share, most likely given delta
-    variance = 2 * p21 + delta * (1 - delta)
-    return b - c - n * delta + z * math.sqrt(n * max(variance, 0.0))
-
-
-def mcnemar_p(only_a: int, only_b: int) -> float:
-    """Return the exact two-sided p of McNemar's test; 1 when no row tells the two apart.
-
-    As statsmodels gives it, to which the tests hold it; importing that takes longer than a small run.
-    """
-    from scipy.special import bdtr
-
-    return min(2 * float(bdtr(min(only_a, only_b), only_a + only_b, 0.5)), 1.0)
+def holm(ps: Sequence[float]) -> list[float]:
+    """Return the p-values corrected for their number, in their order (Holm 1979, Scand. J. Stat. 6, 65)."""
+    corrected = [0.0] * len(ps)
+    least = 0.0
+    for rank, place in enumerate(sorted(range(len(ps)), key=lambda place: ps[place])):
+        least = max(least, min((len(ps) - rank) * ps[place], 1.0))
+        corrected[place] = least
+    return corrected

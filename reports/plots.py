@@ -21,6 +21,7 @@ class Scale:
         kind: how its numbers are written: shares 0..1 as percent, US dollars, seconds, or as they are.
         low, high: its ends; None takes them from the data.
         log: equal steps are equal factors; every value must be above 0.
+        ticks: (value, word) in place of round numbers, or none.
     """
 
     title: str
@@ -28,6 +29,7 @@ class Scale:
     low: float | None = None
     high: float | None = None
     log: bool = False
+    ticks: tuple[tuple[float, str], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,12 +37,13 @@ class Series:
     """One line or group of dots.
 
     Attributes:
-        name: for the legend.
+        name: for the legend; empty: not in it.
         points: (across, up).
         colour: 1 to 6 as the classifier's on the page, 0 for ink.
         form: how its points are joined.
         names: one for each point, written beside it, or none.
         band: (across, low, high): an interval around the line, or none.
+        reach: (low, high) across, one for each point: its interval, or none.
     """
 
     name: str
@@ -49,6 +52,7 @@ class Series:
     form: Literal["line", "steps", "dashed", "dots", "line_and_dots"] = "line"
     names: tuple[str, ...] = ()
     band: tuple[tuple[float, float, float], ...] = ()
+    reach: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +63,7 @@ class Chart:
         key: unique in a report, of a-z, 0-9 and "-"; the name of its file, too.
         title: what it shows, as a line over it.
         alternative: the same in words with its figures, for who cannot see it.
+        uprights: places across where an upright line is drawn, to compare with.
     """
 
     key: str
@@ -67,3 +72,4 @@ class Chart:
     across: Scale
     up: Scale
     series: tuple[Series, ...]
+    uprights: tuple[float, ...] = ()

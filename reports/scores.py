@@ -7,8 +7,6 @@ for the same answers.
 
 from __future__ import annotations
 
-from itertools import combinations
-from random import Random
 from typing import Any
 
 import numpy as np
@@ -26,12 +24,17 @@ from reports.arrays import (
     read_test_set,
 )
 from reports.costs import describe_cost, describe_time, figure
+from reports.example_ids import pick
+from reports.hierarchy import describe_hierarchy
+from reports.label_quality import describe_label_quality
 from reports.levels import describe_level
-from reports.pairs import Interval, compare
+from reports.pair_entries import describe_pairs
+from reports.reliability import describe_calibration
 from reports.seeds import describe_seeds, find_wide_seeds, judged
 from reports.sentences import say
 from reports.verdict import decide, find_problems
 from reports.wording import Words
+from reports.worth import add_worth
 
 SCHEMA = 1
 EXAMPLES = 30
@@ -45,14 +48,16 @@ def score(run: RunData) -> dict[str, Any]:
         DatasetError: the test set does not fit the labels.
     """
     test = read_test_set(run)
+    ids = list(test.row_of)
     answers = {classifier.name: read_answers(run, classifier, test) for classifier in run.classifiers}
     right = {name: a.labels == test.gold for name, a in answers.items()}
     classifiers = {
-        classifier.name: _classifier(run, classifier, test, answers[classifier.name])
+        classifier.name: _classifier(run, classifier, test, ids, answers[classifier.name])
         for classifier in run.classifiers
     }
     seeds = describe_seeds(run.classifiers, classifiers)
     names = judged(classifiers)
+    labels = [len(paths) for paths in run.taxonomy.nodes]
     scores: dict[str, Any] = {
         "schema": SCHEMA,
         "language": run.language,
@@ -60,20 +65,24 @@ def score(run: RunData) -> dict[str, Any]:
         "margin": run.margin,
         "rows": test.rows,
         "levels": run.taxonomy.depth,
-        "labels": [len(paths) for paths in run.taxonomy.nodes],
+        "labels": labels,
         "limit": run.data.get("limit"),
         "problems": [],
         "floor": _floor(run, test),
         "classifiers": classifiers,
         **({"seeds": seeds} if seeds else {}),
-        "pairs": [_pair(run, first, second, answers, right) for first, second in combinations(names, 2)],
-        "examples": _examples(test, names, answers, right),
+        "pairs": describe_pairs(test, ids, names, answers, labels=labels, margin=run.margin),
+        "examples": _examples(ids, names, answers, right),
+        "label_quality": describe_label_quality(
+            run.taxonomy, test, ids, {name: answers[name] for name in names}
+        ),
         "time": {"run": run.name, "created": run.created},  # the run's name begins with its start
     }
     scores["problems"] = find_problems(run, scores)
     decided = decide(scores)
     scores["problems"] += find_wide_seeds(scores, decided["levels"])
     scores["verdict"] = decided | say(scores, decided, Words.of(run.language))
+    add_worth(scores, test, answers, Words.of(run.language))
     return scores
 
 
@@ -96,7 +105,11 @@ def _floor(run: RunData, test: TestSet) -> list[dict[str, Any]]:
 
 
 def _classifier(
-    run: RunData, classifier: ClassifierRun, test: TestSet, answers: ClassifierAnswers
+    run: RunData,
+    classifier: ClassifierRun,
+    test: TestSet,
+    ids: list[str],
+    answers: ClassifierAnswers,
 ) -> dict[str, Any]:
     status = answers.status
     by_kind = {kind: int((status == FIRST_FAILURE + code).sum()) for code, kind in enumerate(FAILURES)}
@@ -112,16 +125,17 @@ def _classifier(
             "total": sum(by_kind.values()),
             "by_kind": by_kind,
             "examples": {
-                kind: ids
+                kind: picked
                 for code, kind in enumerate(FAILURES)
-                if (ids := _sample(test, status == FIRST_FAILURE + code, RAW_REPLIES_PER_FAILURE, kind))
+                if (picked := pick(ids, status == FIRST_FAILURE + code, RAW_REPLIES_PER_FAILURE, kind))
             },
         },
         "levels": [
             describe_level(run.taxonomy, level, test, answers.labels[:, level])
             for level in range(run.taxonomy.depth)
         ],
-        "calibration": None,
+        "hierarchy": describe_hierarchy(test, answers),
+        "calibration": describe_calibration(test, answers),
         "time": describe_time(classifier, answers),
         "cost": describe_cost(
             classifier,
@@ -132,51 +146,8 @@ def _classifier(
     }
 
 
-def _pair(
-    run: RunData,
-    first: str,
-    second: str,
-    answers: dict[str, ClassifierAnswers],
-    right: dict[str, Flags],
-) -> dict[str, Any]:
-    asked_a, asked_b = answers[first].asked, answers[second].asked
-    rows = asked_a & asked_b
-    levels = []
-    for level in range(run.taxonomy.depth):
-        pair = compare(right[first][rows, level], right[second][rows, level], margin=run.margin)
-        if pair is None:
-            continue
-        levels.append(
-            {
-                "level": level + 1,
-                "n": pair.n,
-                "both_right": pair.both,
-                "only_a_right": pair.only_a,
-                "only_b_right": pair.only_b,
-                "neither_right": pair.neither,
-                "difference": figure(pair.difference),
-                "interval_95": _ends(pair.interval),
-                "interval_90": _ends(pair.interval_90),
-                "mcnemar_p": figure(pair.p, 12),
-                "verdict": pair.verdict,
-                "beyond_margin": pair.matters,
-            }
-        )
-    return {
-        "a": first,
-        "b": second,
-        "only_a_asked": int((asked_a & ~asked_b).sum()),
-        "only_b_asked": int((asked_b & ~asked_a).sum()),
-        "levels": levels,
-    }
-
-
-def _ends(interval: Interval) -> list[float | None]:
-    return [figure(interval.low), figure(interval.high)]
-
-
 def _examples(
-    test: TestSet, names: list[str], answers: dict[str, ClassifierAnswers], right: dict[str, Flags]
+    ids: list[str], names: list[str], answers: dict[str, ClassifierAnswers], right: dict[str, Flags]
 ) -> list[dict[str, Any]]:
     """Ids of sampled rows on which the classifiers disagree at level 1, or all fail."""
     if not names:
@@ -196,15 +167,6 @@ def _examples(
     found = []
     for group, name, rows in groups:
         rows = rows & asked
-        ids = _sample(test, rows, most, f"{group}:{name}")
-        found.append({"group": group, "classifier": name, "rows": int(rows.sum()), "ids": ids})
+        picked = pick(ids, rows, most, f"{group}:{name}")
+        found.append({"group": group, "classifier": name, "rows": int(rows.sum()), "ids": picked})
     return found
-
-
-def _sample(test: TestSet, rows: Flags, most: int, seed: str) -> list[str]:
-    """Pick at most `most` ids of the marked rows, the same ones every time, in the order of the file."""
-    places = np.flatnonzero(rows).tolist()
-    if len(places) > most:
-        places = sorted(Random(seed).sample(places, most))
-    wanted = set(places)
-    return [id_ for id_, row in test.row_of.items() if row in wanted] if wanted else []

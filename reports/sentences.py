@@ -23,7 +23,7 @@ def say(scores: dict[str, Any], verdict: dict[str, Any], words: Words) -> dict[s
             "baseline": [
                 sentence for level in shown if (sentence := _baseline(scores, level, words)) is not None
             ],
-            "choice": _choice(scores, verdict["choice"], words),
+            "choice": _choice(scores, verdict, words),
             **({"seeds": seeds} if seeds else {}),
         },
         "time": {"sentence": _time(scores, words)},
@@ -97,7 +97,7 @@ def compared(scores: dict[str, Any], found: dict[str, Any], words: Words) -> str
     if kind in ("better", "worse"):
         reach = "within" if found["within_margin"] else "beyond" if found["beyond_margin"] else "partly"
         kind = f"{kind}.{reach}"
-    return words(
+    sentence = words(
         f"verdict.{kind}",
         name=found["name"],
         other=found["other"],
@@ -107,6 +107,29 @@ def compared(scores: dict[str, Any], found: dict[str, Any], words: Words) -> str
         low=points(low, sign=False),
         high=points(high, sign=False),
     )
+    return words("verdict.join").join([sentence, *_what_would_decide(scores, found, words)])
+
+
+def _what_would_decide(scores: dict[str, Any], found: dict[str, Any], words: Words) -> list[str]:
+    """Why an undecided pair is none, where its own interval would decide it, and how many rows would do."""
+    said = []
+    if found["verdict"] == "undecided" and found["decided_alone"]:
+        said.append(words("statistics.corrected", pairs=found["pairs_judged"]))
+    if found["rows_to_decide"] is not None:
+        said.append(
+            words(
+                f"statistics.decide.{found['rows_would_show']}",
+                rows=about(found["rows_to_decide"]),
+                margin=points(scores["margin"], sign=False),
+            )
+        )
+    return said
+
+
+def about(rows: int) -> str:
+    """Write a number of rows with the two figures that an estimate deserves, rounded up."""
+    step = 10 ** max(len(str(rows)) - 2, 0)
+    return count(-(-rows // step) * step)
 
 
 def _baseline(scores: dict[str, Any], level: dict[str, Any], words: Words) -> str | None:
@@ -122,17 +145,34 @@ def _baseline(scores: dict[str, Any], level: dict[str, Any], words: Words) -> st
     )
 
 
-def _choice(scores: dict[str, Any], choice: dict[str, Any], words: Words) -> str:
+def _choice(scores: dict[str, Any], verdict: dict[str, Any], words: Words) -> str:
+    choice = verdict["choice"]
     reason = choice["reason"]
     if reason == "nothing_to_compare" and not choice["candidates"]:
         reason = "nothing_at_all"
-    return words(
+    sentence = words(
         f"choice.{reason}",
         name=choice["name"],
         candidates=words.listed(choice["candidates"]),
         rows=count(scores["rows"]),
         margin=points(scores["margin"], sign=False),
     )
+    rows = _rows_for_choice(verdict) if reason == "undecided" else None
+    if rows is None:
+        return sentence
+    return words("verdict.join").join([sentence, words("statistics.decide.choice", rows=about(rows))])
+
+
+def _rows_for_choice(verdict: dict[str, Any]) -> int | None:
+    """How many rows decide every pair on which the choice hangs; None where for one no number would."""
+    levels = verdict["levels"]
+    needed = [
+        found["rows_to_decide"]
+        for level in (levels[0], levels[-1])
+        for found in level["comparisons"]
+        if found["verdict"] == "undecided"
+    ]
+    return None if None in needed else max(needed, default=None)
 
 
 def _time(scores: dict[str, Any], words: Words) -> str | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from reports.answers import RunData
+from reports.pairs import ALPHA
 from reports.seeds import judged
 
 MOST_REQUESTS_FAILED = 0.05
@@ -112,7 +113,11 @@ def _against(scores: dict[str, Any], name: str, other: str, level: int) -> dict[
                 if turned
                 else found["interval_90"],
                 "beyond_margin": found["beyond_margin"],
-                "within_margin": -margin <= low and high <= margin,
+                "within_margin": -margin <= low and high <= margin and found["equivalent_p_holm"] < ALPHA,
+                "decided_alone": min(found["different_p"], found["equivalent_p"]) < ALPHA,
+                "pairs_judged": found["pairs_judged"],
+                "rows_to_decide": found["rows_to_decide"],
+                "rows_would_show": found["rows_would_show"],
             }
     raise KeyError((name, other))
 

@@ -1,7 +1,7 @@
 """How figures are written and where the words of each language come from.
 
-Every sentence a reader sees lies in `wording_en` or `wording_zh`, under the same keys, or with both languages side
-by side in a module on its topic; what is measured is named in `wording_terms`.
+Every sentence a reader sees lies in `wording_en` or `wording_zh`, under the same keys, or in a module on its
+topic with both languages side by side; what is measured is named in `wording_terms`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from reports import (
     wording_gate,
     wording_history,
     wording_label_quality,
+    wording_next,
     wording_statistics,
     wording_terms,
     wording_zh,
@@ -33,6 +34,7 @@ _TOPICS = (
     wording_cascade,
     wording_label_quality,
     wording_apps,
+    wording_next,
     wording_charts,
     wording_gate,
     wording_history,

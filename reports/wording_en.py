@@ -141,7 +141,7 @@ TEXTS = {
     "results.chart": "Accuracy with 95 % intervals, {where}",
     "results.chart_row": "{name}: {value}, interval {low} to {high}",
     "results.chart_floor": "The dashed line is always answering the most frequent label: {value}.",
-    "results.answered_caption": "Accuracy over the answered texts only, and macro-F1",
+    "results.answered_caption": "Accuracy over the answered texts only, macro-F1 and weighted F1",
     "results.answered": "Of the answered",
     "results.macro_f1": "Macro-F1",
     "results.macro_note": "Macro-F1 is the mean of F1 over the labels that occur in the gold labels or in "
@@ -155,7 +155,7 @@ TEXTS = {
     "pairs.title": "Head to head",
     "pairs.lead": "Each pair on the same texts. The interval is Tango’s score interval for paired "
     "proportions, p is McNemar’s exact test, and differences below {margin} points were set not to matter "
-    "before the run. p is not corrected for the number of pairs.",
+    "before the run.",
     "pairs.none": "There is only one classifier, so there is nothing to set it against.",
     "pairs.caption": "Paired comparison, {where}",
     "pairs.pair": "A against B",

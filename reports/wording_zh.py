@@ -133,7 +133,7 @@ TEXTS = {
     "results.chart": "{where}准确率与 95 % 区间",
     "results.chart_row": "{name}：{value}，区间 {low} 至 {high}",
     "results.chart_floor": "虚线是总答最常见标签的准确率：{value}。",
-    "results.answered_caption": "仅按已回答文本计算的准确率，以及宏平均 F1",
+    "results.answered_caption": "仅按已回答文本计算的准确率，以及宏平均与加权 F1",
     "results.answered": "已回答中",
     "results.macro_f1": "宏平均 F1",
     "results.macro_note": "宏平均 F1 是在真实标签或回答中出现过的各标签 F1 的平均；没有回答的文本计入其标签"
@@ -145,7 +145,7 @@ TEXTS = {
     "slices.n": "条数",
     "pairs.title": "两两对比",
     "pairs.lead": "每一对都在相同的文本上比较。区间是配对比例之差的 Tango 得分区间，p 来自 McNemar 精确检验"
-    "；运行前已约定小于 {margin} 个百分点的差距没有意义。p 未按对数校正。",
+    "；运行前已约定小于 {margin} 个百分点的差距没有意义。",
     "pairs.none": "只有一个分类器，无从对比。",
     "pairs.caption": "{where}的配对比较",
     "pairs.pair": "A 对 B",

@@ -2,6 +2,8 @@
 
 import signal
 
+from tests.browser import chromium, open_page  # noqa: F401  # fixtures
+
 # A shell that runs the tests in the background has SIGINT ignored, and so have all processes they start: the
 # tests that press Ctrl-C would test nothing.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

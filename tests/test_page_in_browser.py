@@ -2,72 +2,18 @@
 
 import re
 import shutil
+import subprocess
 from dataclasses import replace
 
 import pytest
 
 from reports.page import render
 from reports.scores import score
+from tests.browser import NEEDED, Tab
 from tests.simulated_run import three_classifiers, with_seeds
 from tests.test_page import PAYLOADS, poisoned
 
-CHROMIUM = next(
-    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
-)
-ARGUMENTS = [
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-]
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(
-        CHROMIUM is None, reason="no Chromium on this machine (Debian: apt-get install chromium)"
-    ),
-]
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
-
-
-class Tab:
-    """A page opened from a file, with everything it did besides showing itself."""
-
-    def __init__(self, context, path):
-        self.requests, self.console, self.dialogs, self.errors = [], [], [], []
-        self.page = context.new_page()
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.on("console", lambda message: self.console.append(message.text))
-        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.on("dialog", lambda dialog: (self.dialogs.append(dialog.message), dialog.dismiss()))
-        self.page.goto(path.as_uri())
-
-    def assert_quiet(self, path):
-        assert self.requests == [path.as_uri()]
-        assert (self.console, self.dialogs, self.errors) == ([], [], [])
-
-
-@pytest.fixture
-def open_page(chromium, tmp_path):
-    """Open a run's report offline; the second value is the file."""
-    contexts = []
-
-    def open_(data, **options):
-        path = tmp_path / "report.html"
-        path.write_text(render(data, score(data)), encoding="utf-8")
-        contexts.append(chromium.new_context(offline=True, **options))
-        return Tab(contexts[-1], path), path
-
-    yield open_
-    for context in contexts:
-        context.close()
+pytestmark = NEEDED
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +35,15 @@ def test_it_opens_with_the_network_off_and_asks_for_nothing(open_page, data):
     tab.assert_quiet(path)
 
 
-@pytest.mark.parametrize("payload", [*PAYLOADS, "javascript:alert(1)"])
+MORE_PAYLOADS = [
+    *PAYLOADS,
+    "javascript:alert(1)",
+    "a\u2028b\u2029c",
+    "</SCRIPT ><svg onload=alert(1)>",
+]
+
+
+@pytest.mark.parametrize("payload", MORE_PAYLOADS)
 def test_a_payload_is_text_and_nothing_else(open_page, payload):
     tab, path = open_page(poisoned(payload))
     open_all(tab)
@@ -98,12 +52,25 @@ def test_a_payload_is_text_and_nothing_else(open_page, payload):
     assert payload in tab.page.locator(".raw").first.inner_text()
     assert (
         tab.page.locator(
-            "script, img, iframe, svg[onload], [onmouseover], [onerror], a:not([href^='#'])"
+            "script:not(#apps-data, body > script:last-child), img, iframe, svg[onload], [onmouseover], [onerror], a:not([href^='#'])"
         ).count()
         == 0
     )
+    table = tab.page.locator("#apps-table")
+    first = table.locator("tbody tr").first
+    assert first.locator(".text").evaluate("cell => cell.lastChild.textContent") == payload * 2
+    assert first.locator("th a").evaluate("link => link.textContent") == payload + "0"
+    assert first.locator(".raw").first.evaluate("code => code.textContent") == payload
+    assert payload in first.locator(".step").first.evaluate("step => step.textContent")
+    tab.page.locator("[name=q]").fill(payload + "3")
+    tab.page.wait_for_timeout(200)
+    assert table.locator("tbody tr").count() == 1
+    table.locator("tbody a").click()
+    assert table.locator("tr.hit th a").evaluate("link => link.textContent") == payload + "3"
+    assert table.locator("script, img, iframe, [onmouseover], [onerror], a:not([href^='#'])").count() == 0
     tab.page.mouse.move(200, 200)
-    tab.assert_quiet(path)
+    assert (tab.console, tab.dialogs, tab.errors) == ([], [], [])
+    assert {url.partition("#")[0] for url in tab.requests} == {path.as_uri()}
 
 
 def test_a_script_that_got_in_all_the_same_would_not_run(chromium, tmp_path, data):
@@ -198,18 +165,47 @@ def test_the_marks_of_the_chart_stand_where_the_figures_say(open_page, data):
     assert place == pytest.approx(accuracy, abs=0.01)
 
 
-def test_on_paper_everything_is_opened_and_no_table_is_cut(open_page, data):
-    tab, _ = open_page(
-        data, viewport={"width": 688, "height": 1000}
-    )  # A4 less its margins, at 96 dots an inch
-    tab.page.emulate_media(media="print")
-    assert tab.page.locator("details:not([open]) table").count() > 5
-    assert tab.page.locator("table").evaluate_all(
-        "all => all.every(one => one.getBoundingClientRect().height > 0)"
+PAPER = {False: 688, True: 1009}  # px at 96 dots an inch: A4 upright and across, less its margins
+ACROSS = "#apps, #time"
+NOT_ON_PAPER = "#pairs details, #cascade details, #apps"
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_on_paper_everything_is_opened_and_no_table_is_cut(open_page, data, language):
+    told = replace(data, language=language)
+    for across, width in PAPER.items():
+        tab, _ = open_page(told, viewport={"width": width, "height": 1000})
+        tab.page.emulate_media(media="print")
+        tab.page.evaluate("dispatchEvent(new Event('beforeprint'))")
+        found = tab.page.evaluate(
+            """([across, sections, left]) => [...document.querySelectorAll("table, svg")]
+              .filter(one => across === !!one.closest(sections) && (across || !one.closest(left)))
+              .map(one => [one.tagName, one.getBoundingClientRect()])
+              .map(([tag, box]) => [tag, Math.round(box.height), Math.round(box.right)])""",
+            [across, ACROSS, NOT_ON_PAPER],
+        )
+        tables = [height for tag, height, _ in found if tag.lower() == "table"]
+        assert len(tables) >= (3 if across else 15)
+        assert all(tables)
+        assert [one for one in found if one[2] > width + 1] == []
+
+
+@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="no pdftotext (Debian: poppler-utils)")
+def test_the_last_column_of_every_table_is_on_the_printed_pages(open_page, data, tmp_path):
+    tab, _ = open_page(data)
+    wanted = tab.page.locator("table:not(.matrix)").evaluate_all(
+        """([...all], left) => all.filter(one => !one.closest(left) || one.closest("#apps"))
+          .map(one => one.tHead.rows[0].cells).map(cells => cells[cells.length - 1].textContent.trim())""",
+        NOT_ON_PAPER,
     )
-    too_wide = (
-        "all => all.map(one => one.getBoundingClientRect().right).filter(right => right > innerWidth + 1)"
-    )
-    assert tab.page.locator("table, svg").evaluate_all(too_wide) == []
-    pdf = tab.page.pdf(prefer_css_page_size=True)
-    assert len(re.findall(rb"/Type\s*/Page\b", pdf)) > 5
+    path = tmp_path / "report.pdf"
+    tab.page.pdf(path=path, prefer_css_page_size=True)
+    pages = subprocess.run(
+        ["pdftotext", "-layout", path, "-"], capture_output=True, text=True, check=True
+    ).stdout
+    assert len(wanted) > 20
+    assert {word for title in wanted for word in title.split()} <= set(pages.split())
+    assert "app-0049" in pages.split("All texts", 1)[1]
+    assert "app-0052" not in pages.split("All texts", 1)[1].split("The data", 1)[0]
+    sizes = set(re.findall(rb"/MediaBox\s*\[0 0 (\d+)", path.read_bytes()))
+    assert sizes == {b"594", b"841"}

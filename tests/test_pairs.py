@@ -5,10 +5,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
-from scipy.stats import binomtest, norm
+from scipy.stats import norm
 from statsmodels.stats.proportion import proportion_confint
 
-from reports.pairs import Interval, compare, judge, mcnemar_p, paired_interval
+from reports.pair_entries import EXAMPLES
+from reports.pairs import Pair, compare, holm, judge, judge_together
+from reports.scores import score
+from reports.tango import different_p, equivalent_p, paired_interval, score_z
+from tests.simulated_run import PATHS, answered, classifier, examples, row, run, three_classifiers
 
 
 @st.composite
@@ -49,6 +53,31 @@ def test_the_ends_of_the_interval_are_where_the_score_test_rejects(table, confid
 
 
 @settings(deadline=None)
+@given(tables(), st.floats(-0.9, 0.9))
+def test_the_statistic_is_that_of_the_likeliest_shares_with_the_supposed_difference(table, delta):
+    b, c, n = table
+    if 2 * n * abs(delta) > 1e-3:
+        assert score_z(b, c, n, delta) == pytest.approx(score_statistic(b, c, n, delta), rel=2e-3, abs=2e-3)
+    assert score_z(c, b, n, -delta) == pytest.approx(-score_z(b, c, n, delta), abs=1e-9)
+
+
+@pytest.mark.parametrize(("b", "c", "n", "delta"), [(0, 0, 5, 0.0), (5, 0, 5, 1.0), (0, 5, 5, -1.0)])
+def test_the_statistic_is_0_where_nothing_varies_and_nothing_is_off(b, c, n, delta):
+    assert score_z(b, c, n, delta) == 0
+
+
+@settings(deadline=None)
+@given(tables(), st.floats(0.0, 0.3))
+def test_the_p_values_say_what_the_intervals_of_a_single_pair_say(table, margin):
+    b, c, n = table
+    interval, inner = (paired_interval(b, c, n, confidence=share) for share in (0.95, 0.90))
+    if min(abs(interval.low), abs(interval.high)) > 1e-9:
+        assert (different_p(b, c, n) < 0.05) == (interval.low > 0 or interval.high < 0)
+    if min(abs(inner.low + margin), abs(inner.high - margin)) > 1e-9:
+        assert (equivalent_p(b, c, n, margin) < 0.05) == (-margin < inner.low and inner.high < margin)
+
+
+@settings(deadline=None)
 @given(tables())
 @example((0, 0, 1))
 @example((1, 0, 1))
@@ -74,27 +103,6 @@ def test_when_nothing_disagrees_the_interval_is_that_of_zero_hits(n):
     assert interval.low == -interval.high
 
 
-@pytest.mark.parametrize(
-    ("n", "p10", "p01"), [(50, 0.10, 0.05), (249, 0.15, 0.12), (800, 0.065, 0.035), (800, 0.3, 0.1)]
-)
-def test_the_interval_covers_the_truth_as_often_as_it_says(n, p10, p01):
-    counts = np.random.default_rng(1999).multinomial(n, [p10, p01, 1 - p10 - p01], size=1500)
-    table, times = np.unique(counts[:, :2], axis=0, return_counts=True)
-    covered = sum(
-        int(k)
-        for (b, c), k in zip(table.tolist(), times.tolist(), strict=True)
-        if (i := paired_interval(b, c, n, confidence=0.95)).low <= p10 - p01 <= i.high
-    )
-    assert covered / 1500 == pytest.approx(0.95, abs=0.02)
-
-
-@settings(deadline=None)
-@given(st.integers(0, 400), st.integers(0, 400))
-def test_mcnemar_is_the_exact_sign_test(b, c):
-    expected = binomtest(b, b + c, 0.5).pvalue if b + c else 1.0
-    assert mcnemar_p(b, c) == pytest.approx(expected, rel=1e-9, abs=1e-12)
-
-
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=60))
 def test_the_four_counts_add_up(rows):
@@ -111,19 +119,18 @@ def test_without_a_common_row_there_is_no_pair():
 
 
 @pytest.mark.parametrize(
-    ("interval", "interval_90", "verdict"),
+    ("difference", "different", "equivalent", "verdict"),
     [
-        ((0.001, 0.2), (0.01, 0.19), "better"),
-        ((-0.2, -0.001), (-0.19, -0.01), "worse"),
-        ((-0.021, 0.019), (-0.019, 0.018), "equivalent"),
-        ((-0.03, 0.09), (-0.02, 0.08), "undecided"),
-        ((0.0, 0.1), (0.01, 0.09), "undecided"),
-        ((0.001, 0.012), (0.002, 0.011), "better"),  # certain, though smaller than what matters
+        (0.1, 0.01, 0.9, "better"),
+        (-0.1, 0.01, 0.9, "worse"),
+        (0.001, 0.9, 0.04, "equivalent"),
+        (0.03, 0.3, 0.4, "undecided"),
+        (0.05, 0.05, 0.05, "undecided"),
+        (0.006, 0.001, 0.001, "better"),  # certain, though smaller than what matters
     ],
 )
-def test_the_verdict_follows_from_the_intervals(interval, interval_90, verdict):
-    ends = [Interval(low=low, high=high) for low, high in (interval, interval_90)]
-    assert judge(*ends, margin=0.02) == verdict
+def test_the_verdict_follows_from_the_p_values(difference, different, equivalent, verdict):
+    assert judge(difference, different=different, equivalent=equivalent) == verdict
 
 
 def test_two_like_classifiers_are_equivalent_only_where_the_rows_suffice():
@@ -137,3 +144,80 @@ def test_a_sure_difference_below_the_margin_does_not_matter():
     b[:100] = False
     pair = compare(a, b, margin=0.02)
     assert (pair.verdict, pair.matters) == ("better", False)
+
+
+def pair_of(b, c, n, margin=0.02) -> Pair:
+    a_right, b_right = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
+    a_right[:b] = True
+    b_right[b : b + c] = True
+    found = compare(a_right, b_right, margin=margin)
+    assert found is not None
+    return found
+
+
+def test_a_pair_that_is_decided_alone_may_be_undecided_among_several():
+    close = pair_of(50, 30, 800)
+    assert (close.verdict, close.decisive) == ("better", None)
+    together = judge_together([close, pair_of(40, 38, 800), pair_of(44, 38, 800)], margin=0.02)
+    assert [pair.verdict for pair in together] == ["undecided"] * 3
+    assert together[0].p_holm.different == pytest.approx(3 * close.p.different)
+
+
+def test_a_clear_pair_leaves_the_whole_5_percent_to_the_others():
+    close, clear = pair_of(50, 30, 800), pair_of(400, 10, 800)
+    assert [pair.verdict for pair in judge_together([close, clear], margin=0.02)] == ["better", "better"]
+
+
+@given(st.lists(tables(), min_size=1, max_size=6), st.floats(0.0, 0.2))
+def test_judging_together_claims_nothing_that_no_pair_claims_alone(found, margin):
+    alone = [pair_of(b, c, n, margin) for b, c, n in found]
+    for one, corrected in zip(alone, judge_together(alone, margin=margin), strict=True):
+        assert corrected.p_holm.different >= one.p.different
+        if corrected.verdict in ("better", "worse"):
+            assert corrected.verdict == one.verdict
+        assert (corrected.decisive is None) or corrected.verdict == "undecided"
+
+
+def test_no_pairs_need_no_correction():
+    assert judge_together([], margin=0.02) == []
+    assert holm([]) == []
+
+
+def a_pair(level=0, **more):
+    return score(three_classifiers(**more))["pairs"][0]["levels"][level]
+
+
+def test_rows_that_both_got_wrong_are_told_apart_by_their_answers():
+    test = examples([PATHS[0]] * 6)
+    a = answered(test, [PATHS[0], PATHS[1], PATHS[1], PATHS[1], PATHS[0], PATHS[0]])
+    b = answered(test, [PATHS[0], PATHS[1], PATHS[2], PATHS[1], PATHS[0], PATHS[1]])
+    for rows in (a, b):
+        rows[4] = row("app-0004", [], failure="refused")
+    a[3] = row("app-0003", [], failure="empty")
+    found = score(run(test, [classifier("a", a), classifier("b", b)]))["pairs"][0]["levels"][1]
+    assert found["neither_right"] == 4
+    assert (found["wrong_same"], found["wrong_differently"], found["neither_answered"]) == (1, 2, 1)
+    assert found["examples"] == {
+        "only_a_right": ["app-0005"],
+        "only_b_right": [],
+        "wrong_same": ["app-0001"],
+        "wrong_differently": ["app-0002", "app-0003"],
+    }
+
+
+def test_the_examples_of_a_pair_are_few_and_the_counts_whole():
+    for level in (0, 1):
+        found = a_pair(level, rows=400)
+        wrong = found["wrong_same"] + found["wrong_differently"] + found["neither_answered"]
+        assert wrong == found["neither_right"]
+        for group in ("only_a_right", "only_b_right", "wrong_same", "wrong_differently"):
+            assert len(found["examples"][group]) == min(found[group], EXAMPLES)
+
+
+def test_rows_that_only_one_side_was_asked_are_named_and_counted():
+    test = examples([PATHS[i % 5] for i in range(60)])
+    said = answered(test, [one.gold for one in test])
+    (pair,) = score(run(test, [classifier("a", said[:58]), classifier("b", said[30:])]))["pairs"]
+    assert (pair["only_a_asked"], pair["only_b_asked"]) == (30, 2)
+    assert pair["only_b_asked_ids"] == ["app-0058", "app-0059"]
+    assert pair["only_a_asked_ids"] == [f"app-{i:04d}" for i in range(20)]

@@ -5,6 +5,7 @@ import pytest
 
 from prompts.taxonomy import Taxonomy
 from reports.scores import score
+from reports.sentences import about
 from reports.wording import SPACE
 from tests.simulated_run import FLAT, PATHS, answered, classifier, examples, row, run, three_classifiers
 
@@ -56,6 +57,45 @@ def test_what_the_rows_do_not_tell_apart_is_called_not_decided_with_the_number_o
         in text
     )
     assert "It is not shown that any trained or prompted model beats the cheap baseline tfidf" in text
+
+
+def test_what_is_not_decided_is_said_with_the_number_of_texts_that_would_decide_it():
+    # 22 and 16 of 800 disagree: 0.75 points apart with 4.75 % discordant.
+    data = flat(range(500), [*range(478), *range(500, 516)], names=("bert", "llm"))
+    (found,) = verdict(data)["levels"][0]["comparisons"]
+    assert (found["verdict"], found["rows_would_show"]) == ("undecided", "equivalence")
+    assert 1_900 < found["rows_to_decide"] <= 2_000
+    assert "some 2,000 texts would show that the two are equivalent within 2.0 points." in said(data)
+    assert "Some 2,000 texts would decide it, if the differences stay as they are." in said(data)
+    assert "大约 2,000 条文本可以作出决定。" in said(replace(data, language="zh"))
+
+
+def test_a_difference_that_more_texts_would_confirm_is_said_to_be_one():
+    text = said(flat(range(500), range(20, 496), [], rows=800, names=("bert", "llm")))
+    assert "bert is better" in text
+    text = said(flat(range(500), [*range(470), *range(500, 511)], rows=800, names=("bert", "llm")))
+    assert "bert is better than llm" in text
+    text = said(flat(range(500), [*range(440), *range(500, 541)], rows=800, names=("bert", "llm")))
+    assert re.search(r"If the difference stays as it is, some [\d,]+ texts would confirm it\.", text)
+
+
+def test_a_pair_that_only_looks_decided_alone_is_said_to_be_one_of_several():
+    data = flat(range(500), [*range(450), *range(500, 530)], [*range(460), *range(530, 566)])
+    (_, second) = verdict(data)["levels"][0]["comparisons"]
+    assert (second["verdict"], second["decided_alone"], second["pairs_judged"]) == ("undecided", True, 3)
+    assert "this pair would count as decided, but not as one of 3 compared at once." in said(data)
+
+
+def test_no_number_is_named_where_none_would_decide():
+    data = replace(flat(range(500), [*range(460), *range(500, 540)], names=("bert", "llm")), margin=0.0)
+    (found,) = verdict(data)["levels"][0]["comparisons"]
+    assert (found["verdict"], found["rows_to_decide"], found["rows_would_show"]) == ("undecided", None, None)
+    assert "would decide it" not in said(data)
+
+
+@pytest.mark.parametrize(("rows", "written"), [(7, "7"), (801, "810"), (3_081, "3,100"), (99_001, "100,000")])
+def test_the_number_of_texts_is_rounded_up_to_two_figures(rows, written):
+    assert about(rows) == written
 
 
 def test_a_baseline_that_is_ahead_is_said_plainly():
