@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 OUTPUT = "logits"
 _FILE = "model.onnx"
 _WRITERS = ("torch", "transformers", "onnx", "onnxscript")
-_RECIPE = "2"  # raised where equal writers come to write other graphs
+_RECIPES = {"float32": 1, "int8": 2}  # raised where equal writers come to write other graphs
 
 
 def exported(folder: Path) -> Path:
@@ -58,7 +58,7 @@ def quantized(folder: Path) -> Path:
 
 def _once(folder: Path, name: str, writers: tuple[str, ...], write: Callable[[Path], None]) -> Path:
     home = folder / "onnx"
-    target = home / f"{name}-{_key(folder, writers)}"
+    target = home / f"{name}-{_RECIPES[name]}-{_key(folder, writers)}"
     if (target / _FILE).is_file():
         return target / _FILE
     part = home / f"{name}.part"
@@ -87,7 +87,6 @@ def _once(folder: Path, name: str, writers: tuple[str, ...], write: Callable[[Pa
 def _key(folder: Path, writers: tuple[str, ...]) -> str:
     parts = [weights_sha256(folder), sha256_of(folder / "config.json")]
     parts += [f"{writer} {installed_version(writer)}" for writer in writers]
-    parts.append(_RECIPE)
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 

@@ -15,12 +15,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from classifiers.contract import Example, Prediction
+from classifiers.contract import Example, Failure, Prediction
 from harness.disk import disk_errors
+from prompts.errors import ConfigError
 
 Row = dict[str, Any]
+PREDICTIONS = "predictions.jsonl"
+_ANSWER_KEYS = {"id", "path", "failure", "scores", "latency_s", "usage", "cost_usd", "raw"}
+_FAILURES = get_args(Failure)
 
 
 def answer_row(id: str, prediction: Prediction) -> dict[str, Any]:
@@ -110,19 +114,71 @@ def lines_after(path: Path, end: int) -> int:
 
 
 def rows(path: Path) -> Iterator[Row]:
-    """Yield the answers of a file in their order; a half-written last line is passed over."""
+    """Yield the rows of a file in their order; a half-written last line is passed over.
+
+    Raises:
+        ConfigError: a line is damaged.
+    """
+    return (row for _, row in _numbered(path))
+
+
+def read_answer(line: bytes, path: Path, number: int) -> Row | None:
+    """Return what a line of predictions.jsonl holds, None for a last line that a kill cut in half.
+
+    Args:
+        line: with its end.
+        path: of the file.
+        number: of the line, from 1.
+
+    Raises:
+        ConfigError: the line is damaged.
+    """
+    row = _row(line, path, number)
+    return None if row is None else _answer(row, path, number)
+
+
+def _numbered(path: Path) -> Iterator[tuple[int, Row]]:
     if not path.exists():
         return
     with path.open("rb") as file:
-        for line in file:
-            if line.endswith(b"\n") or _is_row(line):
-                yield json.loads(line)
+        for number, line in enumerate(file, start=1):
+            row = _row(line, path, number)
+            if row is not None:
+                yield number, row
+
+
+def _row(line: bytes, path: Path, number: int) -> Row | None:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):  # not JSON, or not UTF-8
+        row = None
+    if isinstance(row, dict):
+        return row
+    if line.endswith(b"\n"):
+        raise _damaged(path, number, "not a JSON object")
+    return None
+
+
+def _answer(row: Row, path: Path, number: int) -> Row:
+    if not row.keys() >= _ANSWER_KEYS:
+        raise _damaged(path, number, f"without {', '.join(sorted(_ANSWER_KEYS - row.keys()))}")
+    if not (isinstance(row["id"], str) and isinstance(row["path"], list)):
+        raise _damaged(path, number, "id is not a text, or path is not a list")
+    if row["failure"] is not None and row["failure"] not in _FAILURES:
+        raise _damaged(path, number, f"unknown failure {row['failure']!r}")
+    return row
+
+
+def _damaged(path: Path, number: int, problem: str) -> ConfigError:
+    asked_again = "take this line out, and `harness compare --resume` asks again"
+    cure = asked_again if path.name == PREDICTIONS else "run it again"
+    return ConfigError(f"{path}:{number}: damaged ({problem}); {cure}")
 
 
 def _is_row(line: bytes) -> bool:
     try:
         return isinstance(json.loads(line), dict)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
 
 
@@ -133,8 +189,13 @@ class StoredExamples:
     path: Path
 
     def __iter__(self) -> Iterator[Example]:
-        for row in rows(self.path):
-            yield Example(id=row["id"], text=row["text"], gold=tuple(row["gold"]), meta=row["meta"])
+        for number, row in _numbered(self.path):
+            try:
+                example = Example(id=row["id"], text=row["text"], gold=tuple(row["gold"]), meta=row["meta"])
+            except (KeyError, TypeError) as exc:
+                problem = f"expected id, text, gold and meta: {exc}"
+                raise _damaged(self.path, number, problem) from exc
+            yield example
 
 
 @dataclass(frozen=True)
@@ -144,4 +205,4 @@ class StoredRows:
     path: Path
 
     def __iter__(self) -> Iterator[Row]:
-        return rows(self.path)
+        return (_answer(row, self.path, number) for number, row in _numbered(self.path))

@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, InstanceOf, ValidationError
 
 from harness.disk import write_text
 from harness.record import Answered, Record, of_run
 from harness.run_folder import open_run
+from prompts.characters import in_json
 from prompts.errors import ConfigError
 from reports.arrays import NO_LABEL, Integers
+from reports.verdict import MOST_REQUESTS_FAILED
 
 SCHEMA = 1
 
@@ -29,9 +31,13 @@ def read(path: Path) -> Record:
         ConfigError: it is neither, it is damaged, or of another version.
         DatasetError: the run's test set does not fit its labels.
     """
-    if path.is_dir():
+    try:
+        is_run, is_there = path.is_dir(), path.exists()
+    except OSError as exc:  # a name that is too long, a folder that is closed to this user
+        raise ConfigError(f"{path}: cannot be read ({exc.strerror})") from exc
+    if is_run:
         return of_run(open_run(path))
-    if not path.exists():
+    if not is_there:
         raise ConfigError(
             f"{path}: no such run or baseline file; `harness baseline RUN {path}` writes one from a run"
         )
@@ -42,7 +48,8 @@ def write(record: Record, path: Path) -> None:
     """Write a baseline file in one step.
 
     Raises:
-        ConfigError: a classifier has not answered everything, or the place cannot be written to.
+        ConfigError: a classifier has not answered everything, too many of its requests failed, or the place
+            cannot be written to.
     """
     rows = len(record.ids)
     for name, one in record.classifiers.items():
@@ -51,9 +58,13 @@ def write(record: Record, path: Path) -> None:
                 f"run {record.run}: {name} has answered {rows - one.missing} of {rows} texts; finish the run "
                 "with `harness compare --resume`, or name the others with --classifier"
             )
-    if path.is_dir():
-        raise ConfigError(f"{path}: is a folder; name a file")
-    write_text(path, as_text(record))
+        if one.crippled:
+            raise ConfigError(
+                f"run {record.run}: the requests of {name} failed for {one.request_failed} of {rows} texts, "
+                f"more than {MOST_REQUESTS_FAILED:.0%}; ask again with `harness compare --resume`, or name "
+                "the others with --classifier"
+            )
+    write_text(path, as_text(record), option=None)
 
 
 def as_text(record: Record) -> str:
@@ -61,6 +72,8 @@ def as_text(record: Record) -> str:
     classifiers = [
         {
             "name": name,
+            "further_seed": one.further_seed,
+            "request_failed": one.request_failed,
             "items_per_s": one.items_per_s,
             "device": one.device,
             "concurrency": one.concurrency,
@@ -79,18 +92,21 @@ def as_text(record: Record) -> str:
 
 
 def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    return in_json(json.dumps(value, ensure_ascii=False, allow_nan=False))
 
 
 class _Model(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True)  # keys of later versions are passed over
 
 
+Text = InstanceOf[str]  # pydantic's own str refuses half a surrogate pair, which a label or an id may hold
 Positive = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class _Classifier(_Model):
-    name: str
+    name: Text
+    further_seed: bool
+    request_failed: Annotated[int, Field(ge=0)]
     items_per_s: Positive | None
     device: str | None
     concurrency: int | None
@@ -99,9 +115,9 @@ class _Classifier(_Model):
 
 class _File(_Model):
     version: Literal[1] = Field(alias="schema")
-    run: str
+    run: Text
     leakage: bool
-    labels: Annotated[list[Annotated[list[str], Field(min_length=1)]], Field(min_length=1)]
+    labels: Annotated[list[Annotated[list[Text], Field(min_length=1)]], Field(min_length=1)]
     classifiers: Annotated[list[_Classifier], Field(min_length=1)]
     apps: Annotated[list[list[Any]], Field(min_length=1)]
 
@@ -110,7 +126,7 @@ def _from_file(path: Path) -> Record:
     again = "write it again with `harness baseline RUN FILE`"
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as exc:
+    except (ValueError, RecursionError) as exc:
         raise ConfigError(f"{path}: not a baseline file ({exc}); {again}") from exc
     except OSError as exc:
         raise ConfigError(f"{path}: cannot be read ({exc.strerror})") from exc
@@ -137,7 +153,8 @@ def _record(file: _File) -> Record:
     depth = max(map(len, nodes))
     leaves = {place for place, node in enumerate(nodes) if len(node) == depth}
     names = [one.name for one in file.classifiers]
-    if len(set(nodes)) < len(nodes) or any(node[:-1] and node[:-1] not in nodes for node in nodes):
+    known = set(nodes)
+    if len(known) < len(nodes) or any(node[:-1] and node[:-1] not in known for node in nodes):
         raise _DamagedError("labels: a path stands twice, or without the one above it")
     if len(set(names)) < len(names):
         raise _DamagedError("classifiers: a name stands twice")
@@ -154,7 +171,8 @@ def _record(file: _File) -> Record:
         gold=_numbers(gold),
         classifiers={
             one.name: Answered(
-                answers=_numbers(column), missing=0, items_per_s=one.items_per_s, device=one.device,
+                answers=_numbers(column), missing=0, request_failed=one.request_failed,
+                further_seed=one.further_seed, items_per_s=one.items_per_s, device=one.device,
                 concurrency=one.concurrency, per_1000_usd=one.per_1000_usd,
             )
             for one, column in zip(file.classifiers, answers, strict=True)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from rich.console import Console
 
@@ -14,7 +15,7 @@ from harness.answer_file import StoredExamples
 from harness.disk import write_text
 from harness.matching import Changes, Pair, align, changes_of, find, pair_up
 from harness.progress import say
-from harness.record import Record, of_run
+from harness.record import Answered, Record, of_run
 from harness.run_folder import open_run
 from prompts.errors import ConfigError
 from reports.gate import Limit, LimitKind, Obstacle, decide
@@ -81,7 +82,8 @@ def run(path: Path, against: Path, asked: Asked, files: Files, console: Console)
         ConfigError: a run, a file or an option has to be mended.
         DatasetError: the two have not answered the same apps.
     """
-    _check_options(asked, files)
+    _check_options(asked)
+    _check_files(against, files)
     folder = open_run(path)
     now = of_run(folder)
     before = baseline.read(against)
@@ -102,7 +104,7 @@ def run(path: Path, against: Path, asked: Asked, files: Files, console: Console)
     return EXIT_CODES[outcome.decision.verdict]
 
 
-def _check_options(asked: Asked, files: Files) -> None:
+def _check_options(asked: Asked) -> None:
     if asked.margin is not None and not 0 < asked.margin < 1:
         raise ConfigError(f"--margin {asked.margin}: expected a share between 0 and 1; 0.02 is 2 points")
     limits = {
@@ -113,9 +115,16 @@ def _check_options(asked: Asked, files: Files) -> None:
     for option, value in limits.items():
         if value is not None and not 0 < value < math.inf:
             raise ConfigError(f"{option} {value}: expected a number above 0")
-    for file in (files.junit, files.markdown):
-        if file is not None and file.is_dir():
-            raise ConfigError(f"{file}: is a folder; name a file")
+
+
+def _check_files(against: Path, files: Files) -> None:
+    """Make sure that nothing is written over the baseline, and nothing twice to one file."""
+    taken = {against.resolve(): "--against"}
+    for option, file in (("--junit", files.junit), ("--markdown", files.markdown)):
+        if file is not None:
+            other = taken.setdefault(file.resolve(), option)
+            if other != option:
+                raise ConfigError(f"{option} {file}: is the file of {other}, too; name another")
 
 
 def _outcome(
@@ -158,11 +167,16 @@ def _obstacles(now: Record, before: Record, pairs: Sequence[Pair]) -> list[Obsta
     if before.leakage:
         found.append(Obstacle(kind="leakage", side="before"))
     for pair in pairs:
-        if missing := now.classifiers[pair.now].missing:
-            found.append(Obstacle(kind="missing", classifier=pair.title, side="now", rows=missing))
-        if missing := before.classifiers[pair.before].missing:
-            found.append(Obstacle(kind="missing", classifier=pair.title, side="before", rows=missing))
+        found += _obstacles_of(now.classifiers[pair.now], pair.title, "now")
+        found += _obstacles_of(before.classifiers[pair.before], pair.title, "before")
     return found
+
+
+def _obstacles_of(one: Answered, title: str, side: Literal["now", "before"]) -> Iterator[Obstacle]:
+    if one.missing:
+        yield Obstacle(kind="missing", classifier=title, side=side, rows=one.missing)
+    if one.crippled:
+        yield Obstacle(kind="requests_failed", classifier=title, side=side, rows=one.request_failed)
 
 
 def _limits(now: Record, before: Record, pair: Pair, asked: Asked) -> list[Limit]:

@@ -10,7 +10,7 @@ import shlex
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -195,8 +195,10 @@ def main() -> None:
 
 
 def _refuse(message: str) -> None:
-    sys.stdout.flush()
-    print(f"harness: {message}", file=sys.stderr)
+    with suppress(BrokenPipeError):  # nobody reads along any more; the exit code stays
+        sys.stdout.flush()
+    with suppress(BrokenPipeError):
+        print(f"harness: {message}", file=sys.stderr)
     sys.exit(BAD_INPUT)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,6 +23,12 @@ def terminal() -> Console:
     """Return the terminal to print to."""
     from rich.console import Console
 
+    class Terminal(Console):
+        def on_broken_pipe(self) -> None:
+            # Whoever read along is gone (`| head -1`): the work and its exit code stay what they are.
+            with suppress(SystemExit):
+                super().on_broken_pipe()
+
     # A log or a pipe has no width of its own; 80 columns would fold the names of runs and files. A name or a
     # text that says ":key:" means that and no picture.
-    return Console(emoji=False) if sys.stdout.isatty() else Console(emoji=False, width=160)
+    return Terminal(emoji=False) if sys.stdout.isatty() else Terminal(emoji=False, width=160)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from harness.cli_arguments import RUNS, RunArgument, RunsOption, terminal
+from harness.cli_arguments import BAD_INPUT, RUNS, RunArgument, RunsOption, terminal
+from prompts.errors import HarnessError
 
 commands = typer.Typer()
 
@@ -80,19 +85,37 @@ def check(
     ] = None,
 ) -> None:
     """Hold a run against an earlier one: exit code 0 not worse, 1 worse, 3 undecided, 2 bad input."""
-    from harness import check as station
+    with _never_worse_by_accident():
+        from harness import check as station
 
-    asked = station.Asked(
-        margin=margin,
-        classifier=classifier,
-        baseline_classifier=baseline_classifier,
-        labels=labels,
-        max_slowdown=max_slowdown,
-        max_cost_ratio=max_cost_ratio,
-        max_cost_per_1000_usd=max_cost_per_1000,
-    )
-    files = station.Files(junit=junit, markdown=markdown)
-    raise typer.Exit(station.run(run, against, asked, files, terminal()))
+        asked = station.Asked(
+            margin=margin,
+            classifier=classifier,
+            baseline_classifier=baseline_classifier,
+            labels=labels,
+            max_slowdown=max_slowdown,
+            max_cost_ratio=max_cost_ratio,
+            max_cost_per_1000_usd=max_cost_per_1000,
+        )
+        files = station.Files(junit=junit, markdown=markdown)
+        code = station.run(run, against, asked, files, terminal())
+    raise typer.Exit(code)
+
+
+@contextmanager
+def _never_worse_by_accident() -> Iterator[None]:
+    """Keep a bug from ending with 1, Python's exit code for one: a pipeline would read "worse"."""
+    try:
+        yield
+    except HarnessError:
+        raise
+    except Exception as exc:
+        line = " ".join(str(exc).split())
+        problem = f"{type(exc).__name__}: {line}" if line else type(exc).__name__
+        with suppress(BrokenPipeError):
+            traceback.print_exc()
+            print(f"harness: nothing was decided, for this is a bug of harness ({problem})", file=sys.stderr)
+        raise typer.Exit(BAD_INPUT) from exc
 
 
 @commands.command()

@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from classifiers.settings import ClassifierSettings, Price, Settings
 from harness.seeds import Part, parts
@@ -46,6 +47,30 @@ class CompareSettings(Settings):
     language: Literal["en", "zh"] = "en"
 
 
+LONGEST_NAME = 60
+NAME_RULE = (
+    f"it becomes the name of a folder and of columns: at most {LONGEST_NAME} characters, none of them / or "
+    "\\ or invisible, no dot at the start, no dot or space at the end, and not meta: before it"
+)
+
+
+def _can_be_a_folder(name: str) -> str:
+    invisible = any(unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp") for char in name)
+    if (
+        not 0 < len(name) <= LONGEST_NAME
+        or invisible
+        or "/" in name
+        or "\\" in name
+        or name.startswith((".", "meta:"))
+        or name.endswith((".", " "))
+    ):
+        raise ValueError(f"no name for a classifier; {NAME_RULE}")
+    return name
+
+
+ClassifierName = Annotated[str, AfterValidator(_can_be_a_folder)]
+
+
 class Experiment(Settings):
     """A whole experiment; the file's keys and these fields are the same."""
 
@@ -55,7 +80,7 @@ class Experiment(Settings):
         None, description="a file of NAME=value lines for the keys the environment lacks"
     )
     data: DataSettings
-    classifiers: Annotated[dict[str, ClassifierSettings], Field(min_length=1)]
+    classifiers: Annotated[dict[ClassifierName, ClassifierSettings], Field(min_length=1)]
     prices: dict[str, Price] = Field(default_factory=dict)
     compare: CompareSettings = CompareSettings()
 

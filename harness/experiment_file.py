@@ -155,7 +155,9 @@ _KINDS: Mapping[str, type[BaseModel]] = {
 
 def _explain(exc: ValidationError, path: Path) -> str:
     """Say the first mistake in one line, and how many more there are."""
-    first, *rest = sorted(exc.errors(), key=lambda error: error["type"] != "extra_forbidden")
+    first, *rest = sorted(
+        exc.errors(), key=lambda error: (error["loc"][-1:] != ("[key]",), error["type"] != "extra_forbidden")
+    )
     loc = [str(part) for part in first["loc"]]
     if len(loc) > 2 and loc[0] == "classifiers" and loc[2] in _KINDS:
         fields: type[BaseModel] = _KINDS[loc.pop(2)]
@@ -167,7 +169,9 @@ def _explain(exc: ValidationError, path: Path) -> str:
         }
         fields = tables.get(loc[0], Experiment) if len(loc) > 1 else Experiment
     where = ".".join(loc)
-    if first["type"] == "extra_forbidden":
+    if loc[-1:] == ["[key]"]:  # a name, which may hold what no message should
+        message = f"[{loc[0]}.{first['input']!r}] {first['msg'].removeprefix('Value error, ')}"
+    elif first["type"] == "extra_forbidden":
         lacking = [
             str(e["loc"][-1]) for e in rest if e["type"] == "missing" and e["loc"][:-1] == first["loc"][:-1]
         ]

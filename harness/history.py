@@ -13,6 +13,7 @@ from harness.reuse import runs
 from harness.run_folder import RunFolder
 from prompts.errors import ConfigError
 from reports.history import PastRun, past_run
+from reports.wording import percent, rate, usd
 
 LANGUAGES = ("en", "zh")
 PROBLEMS = {"unfinished": "not finished", "damaged": "scores.json cannot be read"}
@@ -58,6 +59,7 @@ def read(run: RunFolder) -> PastRun:
         KeyError,
         TypeError,
         AttributeError,
+        ConfigError,
     ):  # cut off by a kill, or no scores at all
         return PastRun(name=run.name, problem="damaged")
 
@@ -66,12 +68,20 @@ def _table(found: list[PastRun]) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in ("run", "classifier"):
         table.add_column(column, overflow="fold")
-    for column in ("texts", "accuracy by level", "items/s", "$ per 1,000"):
+    for column in ("texts", _accuracy_head(found), "texts/s", "cost per 1,000"):
         table.add_column(column, justify="right")
     for run in found:
         for number, row in enumerate(_rows(run)):
             table.add_row(run.name if number == 0 else "", *row)
     return table
+
+
+def _accuracy_head(found: list[PastRun]) -> str:
+    """Name the accuracies of a row; those of runs of unlike depth as the deepest has them."""
+    depth = max((run.levels for run in found), default=0)
+    if depth < 2:
+        return "accuracy"
+    return "accuracy, " + " / ".join(["level 1", *map(str, range(2, depth)), "whole path"])
 
 
 def _rows(run: PastRun) -> list[tuple[str, ...]]:
@@ -81,19 +91,9 @@ def _rows(run: PastRun) -> list[tuple[str, ...]]:
         (
             one.name,
             f"{one.asked:,}",
-            "  ".join(percent(level["value"]) for level in one.accuracy) or "not stated",
-            number(one.items_per_s, "{:.1f}"),
-            number(one.per_1000_usd, "{:.3g}"),
+            " / ".join(percent(level["value"]) for level in one.accuracy) or "not stated",
+            "unknown" if one.items_per_s is None else rate(one.items_per_s),
+            "unknown" if one.per_1000_usd is None else usd(one.per_1000_usd),
         )
         for one in run.results
     ]
-
-
-def percent(value: float) -> str:
-    """Return a share as per cent."""
-    return f"{value:.1%}"
-
-
-def number(value: float | None, form: str) -> str:
-    """Return a figure in its form; what is not known says so."""
-    return "unknown" if value is None else form.format(value)

@@ -20,4 +20,4 @@ def write(path: Path) -> None:
         path = path / "experiment.toml"
     if path.exists():
         raise ConfigError(f"{path}: is there already; take it away, or name another file")
-    write_text(path, TEMPLATE.read_text(encoding="utf-8"))
+    write_text(path, TEMPLATE.read_text(encoding="utf-8"), option=None)

@@ -1,7 +1,8 @@
 """The test set of a run with every classifier's answer beside each text, in little memory.
 
-In: test.jsonl, and predictions.jsonl in whatever order the answers came. Out: one text after another. Only
-where in its file each last answer lies is kept: 8 bytes a text and classifier.
+In: test.jsonl, and predictions.jsonl in whatever order the answers came. Out: one text after another. Kept
+are the ids, about 120 bytes each (119 MB measured with 1,000,000), and where in its file each last answer
+lies, 8 bytes a text and classifier.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from classifiers.contract import Example
-from harness.answer_file import StoredExamples
+from harness.answer_file import StoredExamples, read_answer
 from harness.run_folder import RunFolder
 
 NONE = -1
@@ -43,21 +44,12 @@ def _offsets(path: Path, place: Mapping[str, int]) -> array[int]:
     found = array("q", [NONE]) * len(place)
     begin = 0
     with path.open("rb") as file:
-        for line in file:
-            number = _place(line, place)
-            if number is not None:
-                found[number] = begin
+        for number, line in enumerate(file, start=1):
+            row = read_answer(line, path, number)
+            if row is not None and row["id"] in place:
+                found[place[row["id"]]] = begin
             begin += len(line)
     return found
-
-
-def _place(line: bytes, place: Mapping[str, int]) -> int | None:
-    try:
-        return place.get(json.loads(line)["id"])
-    except ValueError:
-        if line.endswith(b"\n"):
-            raise
-        return None  # the last line, cut in half by a kill
 
 
 def _at(file: BinaryIO, offsets: array[int], number: int) -> dict[str, Any] | None:

@@ -81,8 +81,8 @@ def align(now: Record, before: Record, *, places: tuple[str, str]) -> Record:
         elif now.gold[row] != gold[other]:
             unlike["have another gold label"].append(id)
     if any(unlike.values()):
-        told = "; ".join(f"{len(ids)} app(s) {what} ({_few(ids)})" for what, ids in unlike.items() if ids)
-        raise DatasetError(f"{of}, {len(now.ids)} and {len(before.ids)} apps: {told}; {cure}")
+        told = "; ".join(f"{len(ids)} text(s) {what} ({_few(ids)})" for what, ids in unlike.items() if ids)
+        raise DatasetError(f"{of}, {len(now.ids)} and {len(before.ids)} texts: {told}; {cure}")
     return before.reordered([place[id] for id in now.ids], now.nodes, renumbered)
 
 

@@ -10,13 +10,14 @@ import numpy as np
 
 from harness import reporting
 from harness.run_folder import RunFolder
-from prompts.errors import ConfigError
 from prompts.taxonomy import Path
 from reports.answers import ClassifierRun, RunData
-from reports.arrays import NO_LABEL, Integers, TestSet, read_answers, read_test_set
+from reports.arrays import FAILURES, FIRST_FAILURE, NO_LABEL, Integers, TestSet, read_answers, read_test_set
 from reports.costs import describe_cost, describe_time
+from reports.verdict import MOST_REQUESTS_FAILED
 
 LEAKS = ("leakage", "dev_is_test")  # kinds of findings
+REQUEST_FAILED = FIRST_FAILURE + FAILURES.index("request_failed")  # in `ClassifierAnswers.status`
 HASH_DIGITS = 16  # 64 bits: a text that was changed keeps its hash once in 10^19
 
 
@@ -27,6 +28,7 @@ class Answered:
     Attributes:
         answers: (rows,) the index in `Record.nodes` of the deepest label answered, -1 for none.
         missing: rows with neither an answer nor a failure.
+        request_failed: rows whose requests failed on every attempt.
         items_per_s: of live answers, or None where nothing was measured.
         device, concurrency: under which conditions.
         per_1000_usd: None where the price is unknown.
@@ -35,11 +37,17 @@ class Answered:
 
     answers: Integers
     missing: int
+    request_failed: int
     items_per_s: float | None
     device: str | None
     concurrency: int | None
     per_1000_usd: float | None
     further_seed: bool = False
+
+    @property
+    def crippled(self) -> bool:
+        """Whether more requests failed than a report accepts: their answers say little of the classifier."""
+        return self.request_failed > MOST_REQUESTS_FAILED * (len(self.answers) - self.missing)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,14 +115,7 @@ def of_run(run: RunFolder) -> Record:
         ConfigError: a file of the run is missing or damaged.
         DatasetError: its test set does not fit its labels.
     """
-    for file in ("data.json", "taxonomy.json", "test.jsonl"):
-        if not (run.path / file).exists():
-            raise ConfigError(f"{run.path}: {file} is not there; `harness compare` makes a whole run")
-    try:
-        return _of_data(reporting.load(run))
-    except (ValueError, KeyError, TypeError) as exc:  # what json, tomllib and pydantic raise, and a lost key
-        line = str(exc).splitlines()[0] if str(exc) else type(exc).__name__
-        raise ConfigError(f"{run.path}: a file of this run is damaged ({line}); run it again") from exc
+    return _of_data(reporting.load(run))
 
 
 def _of_data(data: RunData) -> Record:
@@ -127,7 +128,7 @@ def _of_data(data: RunData) -> Record:
         texts=tuple(text_hash(example.text) for example in data.test),
         gold=test.gold[:, -1] + ends[-1],
         classifiers={one.name: _answered(data, one, test, ends) for one in data.classifiers},
-        leakage=any(finding["kind"] in LEAKS for finding in data.data["findings"]),
+        leakage=any(finding["kind"] in LEAKS for finding in data.data.get("findings", ())),
     )
 
 
@@ -151,6 +152,7 @@ def _answered(data: RunData, one: ClassifierRun, test: TestSet, ends: Integers) 
     return Answered(
         answers=np.where(depth == 0, NO_LABEL, place).astype(np.int32),
         missing=int((~found.asked).sum()),
+        request_failed=int((found.status == REQUEST_FAILED).sum()),
         items_per_s=time["items_per_s"],
         device=time["device"],
         concurrency=time["concurrency"],

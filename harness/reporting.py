@@ -5,23 +5,38 @@ No model, key or GPU is needed; the same folder gives the same scores.
 
 from __future__ import annotations
 
-import tomllib
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from classifiers.contract import Training
+from pydantic import TypeAdapter, ValidationError
+
 from classifiers.settings import BertSettings
+from classifiers.training_record import FILE as TRAINING
+from classifiers.training_record import read_training
+from harness import experiment_file
 from harness.answer_file import StoredExamples, StoredRows
 from harness.disk import write_text
 from harness.experiment import Experiment
 from harness.run_folder import RunFolder
 from harness.seeds import Part
+from prompts.errors import ConfigError
 from reports.answers import ClassifierRun, RunData, Timing
+
+NEEDED = ("data.json", "taxonomy.json", "test.jsonl")
 
 
 def load(run: RunFolder) -> RunData:
-    """Return everything a report needs to know about a run."""
+    """Return everything a report needs to know about a run.
+
+    Raises:
+        ConfigError: a file of the run is missing or damaged.
+        DatasetError: its labels are.
+    """
+    for file in NEEDED:
+        if not (run.path / file).exists():
+            raise ConfigError(f"{run.path}: {file} is not there; `harness compare` makes a whole run")
     experiment = experiment_of(run)
     data = run.read("data.json")
     return RunData(
@@ -30,7 +45,7 @@ def load(run: RunFolder) -> RunData:
         taxonomy=run.taxonomy,
         test=StoredExamples(run.test),
         data=data,
-        environment=run.read("environment.json"),
+        environment=run.read("environment.json") or {},
         classifiers=[_classifier(run, part) for part in experiment.parts],
         machine_usd_per_hour=experiment.compare.machine_usd_per_hour,
         machine_price_source=experiment.compare.machine_price_source,
@@ -47,8 +62,8 @@ def write(run: RunFolder) -> tuple[RunData, dict[str, Any]]:
 
     data = load(run)
     scores = score(data)
-    run.write("scores.json", scores)
-    write_text(run.report, render(data, scores))
+    run.write("scores.json", scores, option=None)  # `harness report` has no option for another place
+    write_text(run.report, render(data, scores), option=None)
     return data, scores
 
 
@@ -60,17 +75,22 @@ def prepare() -> None:
 
 
 def experiment_of(run: RunFolder) -> Experiment:
-    """Return the experiment as the run resolved it."""
-    return Experiment.model_validate(
-        tomllib.loads((run.path / "experiment.toml").read_text(encoding="utf-8"))
-    )
+    """Return the experiment as the run resolved it.
+
+    Raises:
+        ConfigError: the file is damaged, or holds what this version does not know.
+    """
+    return experiment_file.read(run.path / "experiment.toml").experiment
 
 
 def _classifier(run: RunFolder, part: Part) -> ClassifierRun:
     name, settings = part.name, part.settings
-    timing = run.read(f"classifiers/{name}/timing.json") or {}
-    training = run.read(f"classifiers/{name}/model/training.json")
+    file = f"classifiers/{name}/timing.json"
+    timing = run.read(file) or {}
     facts = timing.get("facts", {})
+    if not isinstance(facts, dict):
+        raise ConfigError(f"{run.path / file}: damaged at facts (expected an object); run it again")
+    training = read_training(run.model(name)) if (run.model(name) / TRAINING).exists() else None
     if isinstance(settings, BertSettings):
         # A hub id as it is; of a folder its name, for where it lies is nobody's business in a report.
         facts = facts | {
@@ -81,21 +101,24 @@ def _classifier(run: RunFolder, part: Part) -> ClassifierRun:
         kind=settings.kind,
         identity=run.read(f"classifiers/{name}/identity.json") or {},
         facts=facts,
-        timing=Timing(
-            load_s=timing.get("load_s"),
-            train_s=training["train_s"] if training else None,
-            answer_s=timing.get("answer_s", 0.0),
-            answered=timing.get("answered", 0),
-            reused=timing.get("reused", 0),
-            reused_from=timing.get("reused_from"),
-            measured_in=timing.get("measured_in"),
-        ),
-        training=Training(**training) if training else None,
+        timing=_timing(run.path / file, timing, train_s=training.train_s if training else None),
+        training=training,
         error=timing.get("error"),
         predictions=StoredRows(run.predictions(name)),
         seed=part.seed,
         further_seed_of=part.further_seed_of,
     )
+
+
+def _timing(path: Path, content: Mapping[str, Any], *, train_s: float | None) -> Timing:
+    # Before the first answer, or from a classifier that could not start, there is none of it.
+    given = {"load_s": None, "answer_s": 0.0, "answered": 0, **content, "train_s": train_s}
+    try:
+        return TypeAdapter(Timing).validate_python(given)
+    except ValidationError as exc:
+        first = exc.errors()[0]
+        where = ".".join(str(step) for step in first["loc"])
+        raise ConfigError(f"{path}: damaged at {where} ({first['msg'].lower()}); run it again") from exc
 
 
 def _started(run: RunFolder) -> str:

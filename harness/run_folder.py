@@ -18,6 +18,7 @@ import filelock
 
 from harness.disk import disk_errors, write_text
 from harness.labels import read_labels
+from prompts.characters import in_json
 from prompts.errors import ConfigError, RunChangedError
 from prompts.taxonomy import Taxonomy
 
@@ -68,13 +69,42 @@ class RunFolder:
         return self.classifier(name) / "model"
 
     def read(self, file: str) -> Any:
-        """Return the content of a JSON file of the run, or None where it is not there."""
-        path = self.path / file
-        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+        """Return the object in a JSON file of the run, or None where the file is not there.
 
-    def write(self, file: str, content: Any) -> None:
-        """Write a JSON file of the run in one step."""
-        write_text(self.path / file, json.dumps(content, ensure_ascii=False, indent=1) + "\n")
+        Raises:
+            ConfigError: the file is damaged.
+        """
+        return self._read(file, dict)
+
+    def read_list(self, file: str) -> list[Any]:
+        """Return the list in a JSON file of the run, [] where the file is not there.
+
+        Raises:
+            ConfigError: the file is damaged.
+        """
+        found: list[Any] | None = self._read(file, list)
+        return found or []
+
+    def _read(self, file: str, kind: type) -> Any:
+        path = self.path / file
+        cure = "write it anew with `harness report`" if file == "scores.json" else "run it again"
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except OSError as exc:
+            raise ConfigError(f"{path}: cannot be read ({exc.strerror})") from exc
+        except (ValueError, RecursionError) as exc:  # not JSON, or not UTF-8
+            raise ConfigError(f"{path}: damaged ({exc}); {cure}") from exc
+        if not isinstance(content, kind):
+            found = f"found a {type(content).__name__}, expected a {kind.__name__}"
+            raise ConfigError(f"{path}: damaged ({found}); {cure}")
+        return content
+
+    def write(self, file: str, content: Any, *, option: str | None = "--runs") -> None:
+        """Write a JSON file of the run in one step; `option` as for `harness.disk.write_text`."""
+        text = in_json(json.dumps(content, ensure_ascii=False, indent=1))
+        write_text(self.path / file, text + "\n", option=option)
 
     def discard(self) -> None:
         """Take back a run that never began, and the folder of runs if it was the first."""
@@ -141,6 +171,10 @@ def open_run(path: Path) -> RunFolder:
     Raises:
         ConfigError: this is not the folder of a run.
     """
-    if not (path / "experiment.toml").exists():
+    try:
+        is_run = (path / "experiment.toml").exists()
+    except OSError as exc:  # a name that is too long, a folder that is closed to this user
+        raise ConfigError(f"{path}: cannot be read ({exc.strerror})") from exc
+    if not is_run:
         raise ConfigError(f"{path}: not a run (no experiment.toml in it); `harness history` lists the runs")
     return RunFolder(path)

@@ -188,7 +188,7 @@ def _announce(
 def _keep_price(run: RunFolder, name: str, price: Mapping[str, Scalar]) -> None:
     """Keep the prices in force beside those of earlier attempts: a run that is resumed may meet others."""
     file = f"classifiers/{name}/price.json"
-    kept = run.read(file) or []
+    kept = run.read_list(file)
     if kept[-1:] != [price]:
         run.write(file, [*kept, price])
 

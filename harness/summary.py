@@ -18,6 +18,11 @@ def show(scores: dict[str, Any], run: RunFolder, console: Console) -> None:
     console.print()
     for warning in found.warnings:
         say(console, warning, "bold red")
+    if found.note:
+        say(console, found.note, "yellow")
+    for step in found.steps:
+        say(console, f"- {step}")
+    console.print()
     table = Table(box=None, header_style="bold", pad_edge=False)
     for number, column in enumerate(found.head):
         table.add_column(column, justify="right" if number else "left", overflow="fold")

@@ -28,6 +28,7 @@ def _accuracy(scores: Mapping[str, Any], words: Words, colour: Mapping[str, int]
         for name, one in scores["classifiers"].items()
         if is_whole(one) and name not in left_out
     }
+    floor = scores["floor"][level - 1]["majority_accuracy"]
     title = words("results.chart", where=words.level(level, scores["levels"]))
     told = [
         words(
@@ -39,11 +40,15 @@ def _accuracy(scores: Mapping[str, Any], words: Words, colour: Mapping[str, int]
         )
         for name, rate in rates.items()
     ]
+    across = words("charts.accuracy")
+    if floor is not None:
+        across = words("charts.accuracy_floor", value=percent(floor))
+        told.append(f"{words('results.majority')}: {percent(floor)}")
     return Chart(
-        key=f"accuracy-level-{level}",
+        key=f"accuracy-{_place(level, scores['levels'])}",
         title=title,
         alternative=f"{title}: {words.listed(told, 'clauses')}",
-        across=Scale(title=words("charts.accuracy"), kind="share", low=0.0, high=1.0),
+        across=Scale(title=across, kind="share", low=0.0, high=1.0),
         up=_rows(list(rates)),
         series=tuple(
             Series(
@@ -51,10 +56,12 @@ def _accuracy(scores: Mapping[str, Any], words: Words, colour: Mapping[str, int]
                 points=((rate["value"], float(len(rates) - place)),),
                 colour=colour[name],
                 form="dots",
+                names=(percent(rate["value"]),),
                 reach=((rate["low"], rate["high"]),),
             )
             for place, (name, rate) in enumerate(rates.items())
         ),
+        uprights=() if floor is None else (floor,),
     )
 
 
@@ -86,17 +93,25 @@ def _pairs(scores: Mapping[str, Any], words: Words, level: int) -> Chart:
         name="",
         points=differences,
         form="dots",
+        names=tuple(points(one["difference"]) for _, one in found.values()),
         reach=tuple((one["interval_95"][0] * 100, one["interval_95"][1] * 100) for _, one in found.values()),
     )
     return Chart(
-        key=f"difference-level-{level}",
+        key=f"difference-{_place(level, scores['levels'])}",
         title=title,
         alternative=f"{title}: {words.listed(told, 'clauses')}",
-        across=Scale(title=words("charts.difference"), kind="number"),
+        across=Scale(
+            title=words("charts.difference", margin=points(scores["margin"], sign=False)), kind="number"
+        ),
         up=_rows(list(found)),
         series=(dots,) if found else (),
         uprights=(0.0,),
+        zone=(-scores["margin"] * 100, scores["margin"] * 100),
     )
+
+
+def _place(level: int, levels: int) -> str:
+    return "whole-path" if level == levels > 1 else f"level-{level}"
 
 
 def _rows(names: list[str]) -> Scale:

@@ -56,7 +56,7 @@ def training_charts(run: RunData, name: str, words: Words, colour: Mapping[str, 
     """Return the charts of one training; a name can be any text, so its number stands in their keys."""
     trainings = trained(run)
     number = list(trainings).index(name) + 1
-    return curves.charts(trainings[name], words, key=f"training-{number}", colour=colour[name])
+    return curves.charts(trainings[name], words, key=f"training-{number}", colour=colour[name], name=name)
 
 
 def drawer(run: RunData, scores: dict[str, Any]) -> Callable[[str], Markup]:

@@ -18,10 +18,12 @@ import numpy as np
 from markupsafe import Markup
 
 from classifiers.contract import Scalar
+from prompts.characters import in_json
 from prompts.taxonomy import Path
+from reports.answer_rows import read_answer
 from reports.answers import RunData
 from reports.arrays import FAILURES, Flags
-from reports.samples import LONGEST_TEXT, Answer, Sample, cut
+from reports.samples import LONGEST_TEXT, Sample, ShownAnswer, cut
 from reports.wording import Words
 
 MOST_ROWS = 2_000
@@ -30,8 +32,7 @@ SHARE_TELLING = 0.75  # the rest is there to see what the classifiers agree on
 LENGTHS = (LONGEST_TEXT, 400, 240, 120)
 NO_ANSWER = -1
 
-# What could end a script element or a line of one, and half characters, which no file can hold.
-_UNSAFE = re.compile("[<>&\u2028\u2029\ud800-\udfff]")
+_UNSAFE = re.compile("[<>&\u2028\u2029]")  # what could end a script element or a line of one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,10 +102,9 @@ def _differ(run: RunData, names: Sequence[str], row_of: Mapping[str, int]) -> Fl
         said = np.full(len(row_of), NO_ANSWER, dtype=np.int32)
         for row in one.predictions:
             if (place := row_of.get(row["id"])) is not None:
+                answer = read_answer(row, run.taxonomy)
                 said[place] = (
-                    numbers.setdefault(tuple(row["path"]), len(numbers))
-                    if row["failure"] is None
-                    else NO_ANSWER
+                    numbers.setdefault(answer.path, len(numbers)) if answer.failure is None else NO_ANSWER
                 )
         answers.append(said)
     if len(answers) == 1:
@@ -196,7 +196,7 @@ def _place(value: Scalar, values: tuple[str, ...]) -> int:
     return values.index(text) if text in values else -1
 
 
-def _answer(answer: Answer | None, paths: dict[Path, int], longest: int) -> list[Any] | None:
+def _answer(answer: ShownAnswer | None, paths: dict[Path, int], longest: int) -> list[Any] | None:
     """Return path, failure (-1: none), thousandths of confidence per level (-1: none) and raw reply, or None.
 
     What is absent at the end is left out.
@@ -216,4 +216,4 @@ def _answer(answer: Answer | None, paths: dict[Path, int], longest: int) -> list
 
 def _safe(value: object) -> str:
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return in_json(_UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text))

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from classifiers.contract import Failure, Scalar, Usage
 from prompts.errors import DatasetError
 from prompts.taxonomy import Path, Taxonomy
+from reports.answer_rows import read_answer
 from reports.answers import ClassifierRun, RunData
 from reports.score_arrays import LabelScores, ScoreArrays
 
@@ -167,7 +168,9 @@ def read_answers(run: RunData, classifier: ClassifierRun, test: TestSet) -> Clas
             continue
         if not np.isnan(cost_usd[row]):
             superseded_usd += float(cost_usd[row])
-        codes, status[row] = _answer(nodes, tuple(prediction["path"]), prediction["failure"])
+        answer = read_answer(prediction, run.taxonomy)
+        codes = nodes.code(answer.path) or ()
+        status[row] = ANSWERED if answer.failure is None else FIRST_FAILURE + FAILURES.index(answer.failure)
         labels[row] = codes
         scores.put(row, codes, prediction["scores"])
         reused[row] = bool(prediction.get("reused"))
@@ -194,15 +197,6 @@ def read_answers(run: RunData, classifier: ClassifierRun, test: TestSet) -> Clas
 
 
 _USAGE = tuple(field.name for field in fields(Usage))
-
-
-def _answer(nodes: Nodes, path: Path, failure: str | None) -> tuple[tuple[int, ...], int]:
-    codes = nodes.code(path[: nodes.depth])
-    if failure is not None:
-        return codes or nodes.code(()) or (), FIRST_FAILURE + FAILURES.index(failure)
-    if codes is None or len(path) != nodes.depth:  # no classifier may do this, but a file can hold it
-        return nodes.code(()) or (), FIRST_FAILURE + FAILURES.index("outside_labels")
-    return codes, ANSWERED
 
 
 class _Columns:

@@ -200,9 +200,9 @@ def _advice(route: Route, point: int, against: Sequence[Mapping[str, Any]]) -> s
     """
     if route.sent[point] == 0:
         return "none_sent"
-    if route.sent[point] == route.rows:
-        return "all_sent"
     first, *others = against
+    if route.sent[point] == route.rows:
+        return "fallback" if _fills_in(route, against) else "all_sent"
     if first["verdict"] != "better" or first["within_margin"]:
         return "no_gain"
     if all(one["verdict"] == "better" for one in others):
@@ -210,3 +210,10 @@ def _advice(route: Route, point: int, against: Sequence[Mapping[str, Any]]) -> s
     if all(one["not_worse"] for one in others):
         return "as_accurate"
     return "trade_off" if any(one["verdict"] == "worse" for one in others) else "undecided"
+
+
+def _fills_in(route: Route, against: Sequence[Mapping[str, Any]]) -> bool:
+    """Tell whether the first is of use where the second, asked everything, gives no answer."""
+    second = against[1]
+    gains = second["verdict"] == "better" and not second["within_margin"]
+    return route.kept_first > 0 and gains and all(one["verdict"] != "worse" for one in against)

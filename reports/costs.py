@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from reports.answers import ClassifierRun
-from reports.arrays import ClassifierAnswers
+from reports.arrays import FAILURES, FIRST_FAILURE, ClassifierAnswers
 
 HOUR_S = 3600
 
@@ -53,6 +53,9 @@ def describe_cost(
     Paid tokens are summed up from the answers, also those taken over from an earlier run, and from failures
     that were asked again. What ran on this machine costs its share of an hour; where some of the answers were
     taken over, they are counted at the speed of the live ones.
+
+    A request that failed reports no tokens: whether it was paid for is unknown, and so is the total. Where
+    these alone have no price, `per_1000_usd` is that of the `per_1000_n` others.
     """
     asked = int(answers.asked.sum())
     known = answers.cost_usd[answers.asked & ~np.isnan(answers.cost_usd)]
@@ -62,11 +65,16 @@ def describe_cost(
     on_this_machine = len(known) == 0 and runs_here(classifier)
     timing = classifier.timing
     unpriced = 0 if on_this_machine else asked - len(known)
+    failed = answers.status == FIRST_FAILURE + FAILURES.index("request_failed")
+    unpriced_requests = 0 if on_this_machine else int((failed & np.isnan(answers.cost_usd)).sum())
     total_usd: float | None = None
     if on_this_machine and machine_usd_per_hour is not None and timing.answered:
         total_usd = machine_usd_per_hour / HOUR_S * timing.answer_s / timing.answered * asked
     elif not on_this_machine and asked and not unpriced:
         total_usd = priced_usd
+    rests_on, each_usd = asked, None if total_usd is None else total_usd / asked
+    if len(known) and unpriced and unpriced == unpriced_requests:
+        rests_on, each_usd = len(known), priced_usd / len(known)
     train_s = timing.train_s
     if machine_usd_per_hour is not None and train_s is not None:
         training_usd: float | None = machine_usd_per_hour / HOUR_S * train_s
@@ -76,9 +84,11 @@ def describe_cost(
         "known": total_usd is not None,
         "basis": "machine" if on_this_machine else "tokens",
         "total_usd": figure(total_usd),
-        "per_1000_usd": figure(total_usd / asked * 1000 if total_usd is not None else None),
+        "per_1000_usd": figure(None if each_usd is None else each_usd * 1000),
+        "per_1000_n": None if each_usd is None else rests_on,
         "training_usd": figure(training_usd),
         "unpriced_answers": unpriced,
+        "unpriced_requests": unpriced_requests,
         "priced_usd": figure(priced_usd if len(known) else None),
         "spent_usd": figure(spent_usd if len(known) and not unpriced else None),
         "superseded_usd": figure(answers.superseded_usd if len(known) else None),

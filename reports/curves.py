@@ -16,9 +16,13 @@ from reports.wording import Words, percent
 Lines = dict[str, tuple[tuple[float, float], ...]]  # (epoch, value) by key
 
 
-def charts(training: Training, words: Words, *, key: str, colour: int) -> list[Chart]:
-    """Return the charts of a training, `key-loss` and `key-share`; none where there is nothing to draw."""
-    lines = {name: points for name in keys(training.curve) if (points := _points(training.curve, name))}
+def charts(training: Training, words: Words, *, key: str, colour: int, name: str = "") -> list[Chart]:
+    """Return the charts of a training, `key-loss` and `key-share`; none where there is nothing to draw.
+
+    Args:
+        name: of the classifier, for the names of the files.
+    """
+    lines = {one: points for one in keys(training.curve) if (points := _points(training.curve, one))}
     losses = {name: points for name, points in lines.items() if name.endswith("loss")}
     losses = dict(sorted(losses.items(), key=lambda line: not line[0].startswith("dev_")))
     shares = {
@@ -26,20 +30,25 @@ def charts(training: Training, words: Words, *, key: str, colour: int) -> list[C
         for name, points in lines.items()
         if name.startswith("dev_") and name not in losses and all(0 <= value <= 1 for _, value in points)
     }
+    share_title = words("training.dev_accuracy" if list(shares) == ["dev_accuracy"] else "training.share")
     return [
         Chart(
             key=f"{key}-{kind}",
-            title=words(f"training.{kind}"),
-            alternative=f"{words(f'training.{kind}')}: {_told(found, words, share=kind == 'share')}",
+            file=f"training-{name}-{kind}" if name else "",
+            title=title,
+            alternative=f"{title}: {_told(found, words, share=kind == 'share')}",
             across=Scale(title=words("charts.epoch"), kind="number"),
             up=Scale(title="", kind="share") if kind == "share" else Scale(title="", kind="number", low=0.0),
             series=tuple(
-                Series(name=words.known("curve", name), points=points, colour=colour, form="line_and_dots")
-                for name, points in found.items()
+                Series(name=words.known("curve", one), points=points, colour=colour, form="line_and_dots")
+                for one, points in found.items()
             ),
             uprights=() if training.best_epoch is None else (float(training.best_epoch),),
         )
-        for kind, found in (("loss", losses), ("share", shares))
+        for kind, found, title in (
+            ("loss", losses, words("training.loss")),
+            ("share", shares, share_title),
+        )
         if found
     ]
 

@@ -11,9 +11,10 @@ from xml.etree import ElementTree as Xml
 
 from markupsafe import Markup
 
+from prompts.characters import in_xml
 from reports.figures import Drawing, key, plot
 from reports.plots import Chart
-from reports.svg import LIGHT, element, printable, width, with_variables, wrapped, write
+from reports.svg import LIGHT, element, width, with_variables, wrapped, write
 
 FONT = (
     "-apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, 'Liberation Sans', 'Noto Sans CJK SC', "
@@ -29,13 +30,13 @@ NAME = {"font-weight": "600", "paint-order": "stroke", "stroke": "#fff", "stroke
 def figure(chart: Chart) -> Markup:
     """Return the figure for a page: title, chart, and a legend that wraps."""
     entries = Markup("").join(
-        Markup("<span>{} {}</span>").format(_page_svg(drawn, class_="key", hidden=True), printable(name))
+        Markup("<span>{} {}</span>").format(_page_svg(drawn, class_="key", hidden=True), in_xml(name))
         for name, drawn in _legend(chart)
     )
     legend = Markup('<p class="legend">{}</p>').format(entries) if entries else ""
     return Markup(
         '<figure class="chart drawn" id="chart-{}"><figcaption>{}</figcaption>{}{}</figure>'
-    ).format(chart.key, printable(chart.title), inline(chart), legend)
+    ).format(chart.key, in_xml(chart.title), inline(chart), legend)
 
 
 def inline(chart: Chart) -> Markup:
@@ -50,7 +51,7 @@ def file(chart: Chart) -> str:
         if one.get("class") == "name":
             one.attrib |= NAME
     across = drawn.width + 2 * MARGIN
-    title = wrapped(printable(chart.title), drawn.width / 8.2)
+    title = wrapped(in_xml(chart.title), drawn.width / 8.2)
     top = MARGIN + LINE * len(title) + 8
     legend, below = _file_legend(chart, top + drawn.height + 14, drawn.width)
     root = element(
@@ -103,7 +104,7 @@ def _file_legend(chart: Chart, top: float, room: float) -> tuple[list[Xml.Elemen
     y = top
     entries = _legend(chart)
     for name, drawn in entries:
-        (name,) = wrapped(printable(name), 50)[:1]
+        (name,) = wrapped(in_xml(name), 50)[:1]
         needed = KEY_WIDTH + 7.2 * width(name) + 22
         if x and x + needed > room:
             x, y = 0.0, y + LINE
@@ -115,7 +116,7 @@ def _file_legend(chart: Chart, top: float, room: float) -> tuple[list[Xml.Elemen
 
 
 def _page_svg(drawn: Drawing, *, label: str = "", class_: str = "plot", hidden: bool = False) -> Markup:
-    told = {"aria-hidden": "true"} if hidden else {"role": "img", "aria-label": printable(label)}
+    told = {"aria-hidden": "true"} if hidden else {"role": "img", "aria-label": in_xml(label)}
     size = {"width": drawn.width, "height": drawn.height} if hidden else {}
     root = element(
         "svg",

@@ -108,11 +108,13 @@ def _missing(one: Mapping[str, Any]) -> list[str]:
     if not one["asked"]:
         return ["answers"]
     no_machine_price = cost["machine_usd_per_hour"] is None
-    if cost["per_1000_usd"] is None:
-        if cost["basis"] == "tokens":
+    if cost["basis"] == "tokens":
+        if cost["unpriced_answers"] > cost["unpriced_requests"]:
             found.append("token_price")
-        else:
-            found.append("machine_usd_per_hour" if no_machine_price else "answer_time")
+        if cost["unpriced_requests"]:
+            found.append("failed_requests")
+    elif cost["per_1000_usd"] is None:
+        found.append("machine_usd_per_hour" if no_machine_price else "answer_time")
     if _is_trained(one) and cost["training_usd"] is None:
         found.append("training_time" if one["time"]["train_s"] is None else "machine_usd_per_hour")
     return list(dict.fromkeys(found))

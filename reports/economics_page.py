@@ -7,13 +7,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
-from reports.economics import Bill
+from reports.choice import against
+from reports.economics import Bill, verdict_of
 from reports.plots import Chart, Scale, Series
-from reports.wording import Words, count, percent, seconds, usd
+from reports.wording import Words, count, percent, points, seconds, usd
 
 SURENESS = ("better", "equivalent", "undecided")  # of what dominates; the surest is told
+FEWEST_TEXTS = 100  # a break-even below these decides nothing
+PER_1000 = {"cost": "per_1000_usd", "time": "per_1000_s"}
+LEAST_SHOWN = 0.2  # of accuracy: an axis cut closer makes a difference of nothing look like one
 VOLUMES_DRAWN = tuple(10 ** (exponent / 8) for exponent in range(8, 57))  # 10 to 10,000,000, 8 a decade
 
 
@@ -30,6 +35,23 @@ def cost_sentences(scores: Mapping[str, Any], words: Words) -> list[str]:
 def time_sentences(scores: Mapping[str, Any], words: Words) -> list[str]:
     """Return who is superfluous by time."""
     return _frontier(scores, "time", words)
+
+
+def per_1000(one: Mapping[str, Any], words: Words) -> str:
+    """Write what 1,000 texts cost with a classifier of scores.json, and on how many answers that rests."""
+    price = one["cost"]["per_1000_usd"]
+    if price is None:
+        return words("word.unknown")
+    rests_on = only_answered(one, words)
+    return usd(price) if rests_on is None else words("economics.usd_of", usd=usd(price), of=rests_on)
+
+
+def only_answered(one: Mapping[str, Any], words: Words) -> str | None:
+    """Return how many of the answers the price rests on, None where it is all of them."""
+    rests_on = one["cost"]["per_1000_n"]
+    if rests_on is None or rests_on == one["asked"]:
+        return None
+    return words("economics.of_answers", n=count(rests_on), asked=count(one["asked"]))
 
 
 def about(texts: float) -> str:
@@ -49,13 +71,25 @@ def _break_even(scores: Mapping[str, Any], pair: Mapping[str, Any], words: Words
     other = pair["b"] if first == pair["a"] else pair["a"]
     if case == "crosses" and pair["texts"] <= 1:
         return words("economics.at_once", first=first, beyond=beyond)
+    if case == "crosses" and pair["texts_high"] < FEWEST_TEXTS:
+        return None
     if case == "crosses":
         sentence = words("economics.crosses", texts=about(pair["texts"]), first=first, beyond=beyond)
         return words("verdict.join").join([sentence, _range(pair, words)])
     turns = any((one["case"], one["first"]) != (case, first) for one in pair["sensitivity"])
     price = {name: scores["classifiers"][name]["cost"]["per_1000_usd"] for name in (first, other)}
+    deepest = scores["levels"]
+    bought = against(scores, other, first, deepest - 1)
     sentence = words(
-        f"economics.{case}", first=first, other=other, usd=usd(price[first]), other_usd=usd(price[other])
+        "economics.always_for_accuracy"
+        if case == "always" and bought["verdict"] == "better"
+        else f"economics.{case}",
+        first=first,
+        other=other,
+        usd=usd(price[first]),
+        other_usd=usd(price[other]),
+        difference=points(bought["difference"]),
+        where=words.level(deepest, deepest),
     )
     return words("verdict.join").join([sentence, words("economics.turns")]) if turns else sentence
 
@@ -72,15 +106,30 @@ def _frontier(scores: Mapping[str, Any], spent: str, words: Words) -> list[str]:
     found: dict[tuple[str, tuple[tuple[str, str], ...]], list[str]] = {}
     for frontier in scores[spent]["frontier"]:
         where = words.level(frontier["level"], scores["levels"])
-        names = frontier["undominated"]
         for name, by in frontier["dominated"].items():
             surest = min(by, key=lambda one: SURENESS.index(one["verdict"]))
             key = f"economics.{spent}_dominated.{surest['verdict']}"
             found.setdefault((key, (("by", surest["name"]), ("name", name))), []).append(where)
-        if not frontier["dominated"] and len(names) > 1:
-            key = f"economics.{spent}_frontier"
+        if not frontier["dominated"] and (rising := _rising(scores, spent, frontier)) is not None:
+            names, sure = rising
+            key = f"economics.{spent}_frontier" if sure else f"economics.{spent}_frontier_unsure"
             found.setdefault((key, (("names", words.listed(names)),)), []).append(where)
     return [words(key, where=words.listed(where), **dict(named)) for (key, named), where in found.items()]
+
+
+def _rising(
+    scores: Mapping[str, Any], spent: str, frontier: Mapping[str, Any]
+) -> tuple[list[str], bool] | None:
+    """Return who spends more and more, and whether each is surely more accurate than the one before.
+
+    None for fewer than two, and where two spend the same: on the frontier they are then equally accurate.
+    """
+    one, key = scores["classifiers"], PER_1000[spent]
+    names = sorted(frontier["undominated"], key=lambda name: one[name][spent][key])
+    if len({one[name][spent][key] for name in names}) < max(2, len(names)):
+        return None
+    verdicts = {verdict_of(scores, dear, cheap, frontier["level"]) for cheap, dear in pairwise(names)}
+    return names, verdicts == {"better"}
 
 
 def _unknown(scores: Mapping[str, Any], words: Words) -> list[str]:
@@ -102,21 +151,20 @@ def charts(scores: Mapping[str, Any], words: Words, colour: Mapping[str, int]) -
         colour: 1 to 6 by the name of a classifier.
     """
     drawn = [
-        _over(scores, "cost", "per_1000_usd", words, colour),
-        _over(scores, "time", "per_1000_s", words, colour),
+        _over(scores, "cost", words, colour),
+        _over(scores, "time", words, colour),
         _over_volume(scores, words, colour),
     ]
     return [chart for chart in drawn if chart is not None]
 
 
-def _over(
-    scores: Mapping[str, Any], spent: str, key: str, words: Words, colour: Mapping[str, int]
-) -> Chart | None:
+def _over(scores: Mapping[str, Any], spent: str, words: Words, colour: Mapping[str, int]) -> Chart | None:
     """Draw the accuracy of the whole path over what 1,000 texts take."""
     frontier = scores[spent]["frontier"][-1]
     one = scores["classifiers"]
+    rate = {name: one[name]["levels"][-1]["accuracy"] for name in colour}
     places = {
-        name: (one[name][spent][key], one[name]["levels"][-1]["accuracy"]["value"])
+        name: (one[name][spent][PER_1000[spent]], rate[name]["value"])
         for name in colour
         if name in frontier["undominated"] or name in frontier["dominated"]
     }
@@ -137,9 +185,16 @@ def _over(
             kind="usd" if spent == "cost" else "seconds",
             log=all(value > 0 for value, _ in places.values()),
         ),
-        up=Scale(title=words("economics.axis.accuracy"), kind="share"),
+        up=Scale(title=words("economics.axis.accuracy"), kind="share", least=LEAST_SHOWN),
         series=tuple(
-            Series(name=name, points=(place,), colour=colour[name], form="dots", names=(name,))
+            Series(
+                name=name,
+                points=(place,),
+                colour=colour[name],
+                form="dots",
+                names=(name,),
+                rise=((rate[name]["low"], rate[name]["high"]),),
+            )
             for name, place in places.items()
         ),
     )

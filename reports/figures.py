@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as Xml
 
-from reports.names import place_names
+from prompts.characters import in_xml
+from reports.name_places import place_names
 from reports.plots import INK, Chart, Series
-from reports.svg import LIGHT, element, printable, shapes, width, wrapped
+from reports.svg import LIGHT, element, shapes, width, wrapped
 from reports.ticks import Ticks, ticks
 
 if TYPE_CHECKING:
@@ -70,11 +71,11 @@ def _plot(chart: Chart) -> Drawing:
     points = [point for series in chart.series for point in series.points]
     bands = [end for series in chart.series for end in series.band]
     reach = [end for series in chart.series for ends in series.reach for end in ends]
-    across = ticks(
-        chart.across, [x for x, _ in points] + [x for x, _, _ in bands] + reach + list(chart.uprights)
-    )
-    up = ticks(chart.up, [y for _, y in points] + [y for _, *ends in bands for y in ends])
-    titles = wrapped(printable(chart.up.title), WIDTH / DIGIT) if chart.up.title else []
+    rise = [end for series in chart.series for ends in series.rise for end in ends]
+    beside = [*reach, *chart.uprights, *(chart.zone or ())]
+    across = ticks(chart.across, [x for x, _ in points] + [x for x, _, _ in bands] + beside)
+    up = ticks(chart.up, [y for _, y in points] + [y for _, *ends in bands for y in ends] + rise)
+    titles = wrapped(in_xml(chart.up.title), WIDTH / DIGIT) if chart.up.title else []
     named = [_cut(word) for _, word in up.marks]
     left = max((DIGIT * width(word) for word in named), default=0) + 14
     right = max(16.0, DIGIT * width(across.marks[-1][1]) / 2 if across.marks else 0)
@@ -102,9 +103,16 @@ def _plot(chart: Chart) -> Drawing:
         *(_text(at(value, up.low)[0], HEIGHT - 28, word, "quiet", "middle") for value, word in marks),
         _text(round((left + WIDTH - right) / 2, 1), HEIGHT - 6, chart.across.title, "quiet", "middle"),
     ]
+    for series in chart.series:
+        for name, (_, y), ends in zip(series.names, series.points, series.reach, strict=False):
+            (start, line), (end, _) = (at(one, y) for one in ends)
+            fits = end + 10 + DIGIT * width(name) <= WIDTH
+            x, anchor = (end + 10, "start") if fits else (start - 10, "end")
+            words.append(_text(x, line + 4, name, _colour(series), anchor, class_="name"))
     labels = [
         (_cut(name, 30), *at(*point), _colour(series))
         for series in chart.series
+        if not series.reach
         for name, point in zip(series.names, series.points, strict=False)
     ]
     dots = [at(*point) for series in chart.series if series.form == "dots" for point in series.points]
@@ -147,6 +155,8 @@ def _scales(axes: Axes, chart: Chart, across: Ticks, up: Ticks) -> None:
     if any(series.reach for series in chart.series):
         for value, _ in across.marks:
             axes.axvline(value, color=LIGHT["grid"], linewidth=1, zorder=0)
+    if chart.zone is not None:
+        axes.axvspan(*chart.zone, color=LIGHT["band"], linewidth=0, zorder=-1)
     for value in chart.uprights:
         axes.axvline(value, color=LIGHT["quiet"], linewidth=1.25, linestyle=(0, (3, 3)), zorder=1)
 
@@ -160,6 +170,8 @@ def _series(axes: Axes, chart: Chart, number: int) -> None:
         axes.fill_between(places, lows, highs, color=colour, alpha=0.16, linewidth=0, step=step, zorder=1)
     for (_, y), (low_end, high_end) in zip(series.points, series.reach, strict=False):
         axes.plot([low_end, high_end], [y, y], color=colour, linewidth=2.5, solid_capstyle="round", zorder=2)
+    for (x, _), ends in zip(series.points, series.rise, strict=False):
+        axes.plot([x, x], ends, color=colour, linewidth=2.5, solid_capstyle="round", zorder=2)
     if series.points:
         xs, ys = zip(*series.points, strict=True)
         drawstyle = "steps-post" if series.form == "steps" else "default"
@@ -208,7 +220,7 @@ def _colour(series: Series) -> str:
 
 
 def _cut(word: str, most: int = LONGEST_WORD) -> str:
-    kept = printable(" ".join(word.split()))
+    kept = in_xml(" ".join(word.split()))
     while width(kept) > most:
         kept = kept.removesuffix("…")[:-1].rstrip() + "…"
     return kept
@@ -218,7 +230,7 @@ def _text(
     x: float, y: float, words: str, colour: str, anchor: str = "start", class_: str = ""
 ) -> Xml.Element:
     attributes: dict[str, object] = {"x": round(x, 1), "y": round(y, 1), "fill": LIGHT[colour]}
-    if anchor != "start":
+    if anchor != "start" or class_:  # a name has the same attributes wherever there was room for it
         attributes["text-anchor"] = anchor
     if class_:
         attributes["class"] = class_

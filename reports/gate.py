@@ -12,7 +12,7 @@ exact one-sided test at 5 %, corrected after Holm over all that can raise the al
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reports.arrays import Integers
+from reports.gate_power import GateDecisive, rows_to_pass_or_fail
 from reports.pairs import holm
 from reports.resampling import Interval
 from reports.tango import paired_interval
@@ -64,6 +65,7 @@ class Finding:
         interval_90: of the difference, now minus before.
         p: one-sided, for a loss.
         p_holm: the same, corrected over its family.
+        alpha_loss: at which the test for a loss still has to pass with more rows.
     """
 
     counted: Counted
@@ -71,6 +73,17 @@ class Finding:
     p: float
     p_holm: float
     verdict: Verdict
+    alpha_loss: float = ALPHA
+
+    def decisive(self, margin: float) -> GateDecisive | None:
+        """Return how many rows would decide an undecided level, if apps went on to flip as often."""
+        test = self.counted
+        if self.verdict != "undecided" or test.label is not None:
+            return None
+        lost, won = test.lost / test.n, test.won / test.n
+        found = rows_to_pass_or_fail(lost, won, margin=margin, alpha=ALPHA, alpha_loss=self.alpha_loss)
+        # Undecided rows are too few by definition; the approximation may lie a little below them.
+        return None if found is None else replace(found, rows=max(found.rows, test.n + 1))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,13 +119,14 @@ class Obstacle:
     """What forbids to say that nothing is worse.
 
     Attributes:
-        kind: `missing`, rows without answer or failure; `leakage`, test texts seen before the test.
+        kind: `missing`, rows without answer or failure; `requests_failed`, more rows than allowed whose
+            requests failed on every attempt; `leakage`, test texts seen before the test.
         classifier: the one it touches, or None for all.
         side: where it lies.
-        rows: how many are missing.
+        rows: how many are missing or failed.
     """
 
-    kind: Literal["missing", "leakage"]
+    kind: Literal["missing", "requests_failed", "leakage"]
     classifier: str | None = None
     side: Literal["now", "before"]
     rows: int = 0
@@ -163,7 +177,11 @@ def decide(
     p_labels = [loss_p(test.lost, test.won) for test in labels]
     together = holm([*p_levels, *p_labels])
     corrected = together[: len(levels)] if by_label else holm(p_levels)
-    found_levels = _findings(levels, p_levels, corrected, margin)
+    # What Holm has not rejected shares its 5 %: that is what a level still has to pass with more rows.
+    unsure = max(sum(p > ALPHA for p in (together if by_label else corrected)), 1)
+    found_levels = tuple(
+        replace(found, alpha_loss=ALPHA / unsure) for found in _findings(levels, p_levels, corrected, margin)
+    )
     found_labels = _findings(labels, p_labels, together[len(levels) :], margin)
     said = [found.verdict for found in found_levels] + [limit.verdict for limit in limits]
     if by_label:

@@ -6,22 +6,23 @@ the data holds: nothing of them is taken for markup.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from reports.gate import ALPHA, Decision, Finding, Limit, Obstacle
+from reports.markdown import escape, fitted, table
+from reports.sentences import about
 from reports.wording import DASH, Words, count, p_value, points, rate, usd
 
 FLIPS_ON_TERMINAL, FLIPS_IN_MARKDOWN, LABELS_NAMED = 10, 30, 10
 EXCERPT = 80
 Condition = tuple[str | None, int | None]  # device and concurrency
-_LIMIT_WORD = {"worse": "exceeded", "undecided": "unknown", "not_worse": "kept"}
+_LIMIT_WORD = {"worse": "exceeded", "not_worse": "kept"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Flip:
-    """An app that was right at a level in one of two runs and wrong in the other.
+    """A text that was right at a level in one of two runs and wrong in the other.
 
     Attributes:
         classifier: as it is called in `Counted`.
@@ -105,21 +106,26 @@ def lines(outcome: Outcome, words: Words) -> Iterator[str]:
 def markdown(outcome: Outcome, words: Words) -> str:
     """Return the same as Markdown, short enough for a comment on a pull request."""
     decision = outcome.decision
-    title = words("gate.title", run=escaped(outcome.run), baseline=escaped(outcome.baseline))
-    parts = [f"### {title}", f"**{escaped(headline(outcome, words))}**"]
+    title = words("gate.title", run=plain(outcome.run), baseline=plain(outcome.baseline))
+    parts = [f"### {escape(title)}", f"**{escape(headline(outcome, words))}**"]
     named = labels_named(decision)
     if decision.levels:
         parts.append(_findings([*decision.levels, *named], outcome, words))
-    remarks = [limit_sentence(limit, outcome, words) for limit in decision.limits]
+    remarks = [
+        words("gate.remark", place=place(found, outcome, words), said=why)
+        for found in decision.levels
+        if (why := why_undecided(found, outcome, words))
+    ]
+    remarks += [limit_sentence(limit, outcome, words) for limit in decision.limits]
     remarks += [obstacle_text(obstacle, words) for obstacle in decision.obstacles]
     remarks += notes(outcome, words)
     if remarks:
-        parts.append("\n".join(f"- {escaped(remark)}" for remark in remarks))
+        parts.append("\n".join(f"- {escape(remark)}" for remark in remarks))
     for heading, flips in by_kind(outcome, words):
-        parts += [f"**{escaped(heading)}**", _flips(flips[:FLIPS_IN_MARKDOWN], outcome, words)]
+        parts += [f"**{escape(heading)}**", _flips(flips[:FLIPS_IN_MARKDOWN], outcome, words)]
         if len(flips) > FLIPS_IN_MARKDOWN:
             parts.append(words("gate.more", count=count(len(flips) - FLIPS_IN_MARKDOWN)))
-    return "\n\n".join(parts) + "\n"
+    return fitted(parts, words("gate.cut"))
 
 
 def sentence(found: Finding, outcome: Outcome, words: Words) -> str:
@@ -135,13 +141,21 @@ def sentence(found: Finding, outcome: Outcome, words: Words) -> str:
         n=count(counted.n),
         lost=count(counted.lost),
         won=count(counted.won),
-        p=p_value(found.p),
+        p=p if (p := p_value(found.p)).startswith("<") else f"= {p}",
         p_holm=p_value(found.p_holm),
     )
-    if found.verdict == "undecided" and counted.label is None:
-        why = words("gate.why_undecided", margin=points(outcome.margin, sign=False), n=count(counted.n))
-        said += why if words.language == "zh" else f" {why}"
-    return said
+    why = why_undecided(found, outcome, words)
+    return f"{said}{'' if words.language == 'zh' else ' '}{why}" if why else said
+
+
+def why_undecided(found: Finding, outcome: Outcome, words: Words) -> str:
+    """Say why a level is undecided and how many texts would decide it; "" where it is decided."""
+    counted, decisive = found.counted, found.decisive(outcome.margin)
+    if found.verdict != "undecided" or counted.label is not None:
+        return ""
+    enough = words(f"gate.enough.{decisive.shows}", rows=about(decisive.rows)) if decisive else ""
+    margin = points(outcome.margin, sign=False)
+    return words("gate.why_undecided", margin=margin, n=count(counted.n), enough=enough)
 
 
 def verdict_word(found: Finding) -> str:
@@ -168,7 +182,10 @@ def limit_place(limit: Limit, words: Words) -> str:
 
 
 def limit_sentence(limit: Limit, outcome: Outcome, words: Words) -> str:
-    """Say whether a limit is kept, with the figures."""
+    """Say whether a limit is kept, with the figures, or what is lacking to tell."""
+    if limit.verdict == "undecided":
+        lacking = "speed" if limit.kind == "slowdown" else "cost" if limit.now is None else "cost_before"
+        return words(f"gate.limit_unknown.{lacking}", place=limit_place(limit, words))
     form = rate if limit.kind == "slowdown" else usd
     conditions = ""
     if limit.classifier in outcome.conditions:
@@ -185,8 +202,8 @@ def limit_sentence(limit: Limit, outcome: Outcome, words: Words) -> str:
         f"gate.limit_sentence.{limit.kind}",
         place=limit_place(limit, words),
         verdict=words(f"gate.word.{_LIMIT_WORD[limit.verdict]}"),
-        now=words("word.unknown") if limit.now is None else form(limit.now),
-        before=words("word.unknown") if limit.before is None else form(limit.before),
+        now=form(limit.now),
+        before=form(limit.before),
         most=usd(limit.most) if limit.kind == "cost_per_1000" else f"{limit.most:g}",
         conditions=conditions,
     )
@@ -214,7 +231,7 @@ def labels_named(decision: Decision) -> list[Finding]:
 
 
 def by_kind(outcome: Outcome, words: Words) -> Iterator[tuple[str, list[Flip]]]:
-    """Yield title and apps: for every classifier what was lost, then what was won."""
+    """Yield title and texts: for every classifier what was lost, then what was won."""
     for classifier in dict.fromkeys(flip.classifier for flip in outcome.flips):
         for kind, lost in (("lost", True), ("won", False)):
             flips = [one for one in outcome.flips if one.classifier == classifier and one.lost is lost]
@@ -223,7 +240,7 @@ def by_kind(outcome: Outcome, words: Words) -> Iterator[tuple[str, list[Flip]]]:
 
 
 def flip_line(flip: Flip, outcome: Outcome, words: Words) -> str:
-    """Return one app on one line."""
+    """Return one text on one line."""
     return words(
         "gate.flip",
         id=plain(flip.id),
@@ -238,12 +255,6 @@ def flip_line(flip: Flip, outcome: Outcome, words: Words) -> str:
 def path_text(path: tuple[str, ...], words: Words) -> str:
     """Write a path of labels; () is no answer."""
     return plain(" > ".join(path)) if path else words("word.no_answer")
-
-
-def escaped(text: str) -> str:
-    """Return a text that Markdown shows as it is; an "@" in it calls nobody."""
-    shown = re.sub(r"[\\`*_{}\[\]<>#|~$&]", lambda sign: f"&#{ord(sign[0])};", plain(text))
-    return shown.replace("@", "@\N{WORD JOINER}")
 
 
 def _findings(findings: Sequence[Finding], outcome: Outcome, words: Words) -> str:
@@ -261,24 +272,18 @@ def _findings(findings: Sequence[Finding], outcome: Outcome, words: Words) -> st
         )
         for found in findings
     ]
-    return _table(head, rows, words)
+    return table([words(f"gate.column.{key}") for key in head], rows, texts=2)
 
 
 def _flips(flips: Sequence[Flip], outcome: Outcome, words: Words) -> str:
     head = ("id", "level", "gold", "before", "now", "text")
     rows = [
         (
-            flip.id,
+            plain(flip.id),
             words.level(flip.level, outcome.depth),
             *(path_text(path, words) for path in (flip.gold, flip.before, flip.now)),
             plain(flip.text, EXCERPT),
         )
         for flip in flips
     ]
-    return _table(head, rows, words)
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]], words: Words) -> str:
-    titles = [words(f"gate.column.{key}") for key in head]
-    body = [titles, ["---"] * len(head), *([escaped(cell) for cell in row] for row in rows)]
-    return "\n".join(f"| {' | '.join(row)} |" for row in body)
+    return table([words(f"gate.column.{key}") for key in head], rows, texts=len(head))

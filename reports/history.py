@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from reports.plots import Chart, Scale, Series
@@ -63,19 +64,23 @@ class PastRun:
     results: tuple[Result, ...] = ()
 
     @property
+    def started(self) -> datetime | None:
+        """When it started, or None where its folder was renamed."""
+        try:
+            return datetime.strptime("-".join(self.name.split("-")[:2]), "%Y%m%d-%H%M%S").replace(tzinfo=UTC)
+        except ValueError:
+            return None
+
+    @property
     def moment(self) -> str:
         """When it started, as `2026-11-22 14:00`, or its name."""
-        day, _, rest = self.name.partition("-")
-        clock = rest[:6]
-        if len(day) == 8 and day.isdigit() and len(clock) == 6 and clock.isdigit():
-            return f"{day[:4]}-{day[4:6]}-{day[6:]} {clock[:2]}:{clock[2:4]}"
-        return self.name
+        return f"{self.started:%Y-%m-%d %H:%M}" if self.started else self.name
 
     @property
     def title(self) -> str:
         """Its name without its start."""
         parts = self.name.split("-", 2)
-        return parts[2] if len(parts) == 3 and parts[0].isdigit() and parts[1].isdigit() else self.name
+        return parts[2] if self.started and len(parts) == 3 else self.name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,7 +171,7 @@ def _trend(
     title = words(f"history.{figure}", where=words.level(level, levels))
     write = WRITE[figure]
     series, told = [], []
-    one_year = len({run.name[:4] for run in runs}) == 1
+    form = "%m-%d %H:%M" if len({run.started.year for run in runs if run.started}) == 1 else "%y-%m-%d %H:%M"
     for name in dict.fromkeys(one.name for run in runs for one in run.results):
         found = [
             (float(place), value)
@@ -209,7 +214,7 @@ def _trend(
             low=0.7,
             high=len(runs) + 0.3,
             ticks=tuple(
-                (float(place), run.moment[5:] if one_year else run.moment[2:])
+                (float(place), f"{run.started:{form}}" if run.started else run.name)
                 for place, run in enumerate(runs, start=1)
             ),
         ),

@@ -33,6 +33,7 @@ def render(runs: Sequence[PastRun], language: str) -> str:
         .render(
             t=words,
             language=language,
+            counted=lambda what, n: words(f"history.{what}{'' if n == 1 else 's'}_n", n=wording.count(n)),
             colour=colour,
             runs=runs,
             groups=groups,

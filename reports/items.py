@@ -10,10 +10,15 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from classifiers.contract import Example, Scalar
+from prompts.characters import in_utf8
 from prompts.taxonomy import Taxonomy
+from reports.answer_rows import read_answer
 
 Kind = Literal["text", "flag", "whole", "number"]
+_ValueKind = Literal["text", "flag", "whole", "large", "number"]
 NOT_ASKED = "not_asked"
+EXACT = 2**53  # up to here every whole number is one of 64 bits with a fraction, too
+LARGEST = 2**63  # what a column of whole numbers ends before
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,17 +31,23 @@ class Column:
 
 def meta_columns(test: Iterable[Example]) -> dict[str, Kind]:
     """Return the meta columns of the test set in their order, with what all their values are."""
-    kinds: dict[str, set[type]] = {}
+    kinds: dict[str, set[_ValueKind]] = {}
     for example in test:
         for name, value in example.meta.items():
-            kinds.setdefault(name, set()).add(type(value))
-    return {name: _kind(types - {type(None)}) for name, types in kinds.items()}
+            found = kinds.setdefault(name, set())
+            if value is not None:
+                found.add(_kind(value))
+    return {name: _together(found) for name, found in kinds.items()}
 
 
 def columns(levels: int, classifiers: Sequence[str], meta: Mapping[str, Kind]) -> list[Column]:
-    """Return the columns: the text and its gold labels, then each classifier's, then meta."""
+    """Return the columns: the text and its gold labels, then each classifier's, then meta.
+
+    The columns of a classifier end in a dot and a word of their own, which `id`, `gold:` and `text` lack; no
+    name of one begins with `meta:` (`harness.experiment`). So no two columns have one name.
+    """
     found = [Column(name="id", kind="text"), Column(name="text", kind="text")]
-    found += [Column(name=f"gold.level_{level}", kind="text") for level in range(1, levels + 1)]
+    found += [Column(name=f"gold:level_{level}", kind="text") for level in range(1, levels + 1)]
     for name in classifiers:
         for level in range(1, levels + 1):
             found.append(Column(name=f"{name}.level_{level}", kind="text"))
@@ -45,7 +56,7 @@ def columns(levels: int, classifiers: Sequence[str], meta: Mapping[str, Kind]) -
         found.append(Column(name=f"{name}.failure", kind="text"))
         found += [Column(name=f"{name}.{figure}", kind="number") for figure in ("latency_s", "cost_usd")]
         found.append(Column(name=f"{name}.raw", kind="text"))
-    return found + [Column(name=f"meta:{name}", kind=kind) for name, kind in meta.items()]
+    return found + [Column(name=in_utf8(f"meta:{name}"), kind=kind) for name, kind in meta.items()]
 
 
 def item(
@@ -63,42 +74,47 @@ def item(
         meta: as `meta_columns` gives it.
     """
     cells: dict[str, Any] = {"id": example.id, "text": example.text}
-    cells |= {f"gold.level_{level}": label for level, label in enumerate(example.gold, start=1)}
+    cells |= {f"gold:level_{level}": label for level, label in enumerate(example.gold, start=1)}
     for name, row in said.items():
         cells |= {f"{name}.{key}": cell for key, cell in _answer(row, example, taxonomy)}
     for name, kind in meta.items():
         value = example.meta.get(name)
-        cells[f"meta:{name}"] = _as_text(value) if kind == "text" and value is not None else value
-    return {key: _clean(cell) if isinstance(cell, str) else cell for key, cell in cells.items()}
+        cells[in_utf8(f"meta:{name}")] = _as_text(value) if kind == "text" and value is not None else value
+    return {key: in_utf8(cell) if isinstance(cell, str) else cell for key, cell in cells.items()}
 
 
 def _answer(row: Mapping[str, Any] | None, example: Example, taxonomy: Taxonomy) -> Iterator[tuple[str, Any]]:
     if row is None:
         yield "failure", NOT_ASKED
         return
-    path = tuple(row["path"])[: taxonomy.depth]
-    for level in range(1, taxonomy.depth + 1):
-        answered = len(path) >= level
-        yield f"level_{level}", path[level - 1] if answered else None
-        yield f"level_{level}_right", answered and path[:level] == tuple(example.gold[:level])
-        scores = row["scores"][level - 1] if answered and row["scores"] else {}
-        yield f"level_{level}_confidence", scores.get(taxonomy.display_names.get(path[:level]))
-    for key in ("failure", "latency_s", "cost_usd", "raw"):
+    answer = read_answer(row, taxonomy)
+    right, confidence = answer.right(example.gold), answer.confidence(taxonomy)
+    for level in range(taxonomy.depth):
+        reached = level < len(answer.path)
+        yield f"level_{level + 1}", answer.path[level] if reached else None
+        yield f"level_{level + 1}_right", reached and right[level]
+        yield f"level_{level + 1}_confidence", confidence[level] if reached and confidence else None
+    yield "failure", answer.failure
+    for key in ("latency_s", "cost_usd", "raw"):
         yield key, row[key]
 
 
-def _kind(types: set[type]) -> Kind:
-    if types == {bool}:
+def _kind(value: Scalar) -> _ValueKind:
+    if isinstance(value, bool):
         return "flag"
-    if types == {int}:
+    if isinstance(value, int):
+        return "whole" if abs(value) <= EXACT else "large" if -LARGEST <= value < LARGEST else "text"
+    return "number" if isinstance(value, float) else "text"
+
+
+def _together(kinds: set[_ValueKind]) -> Kind:
+    """Return the kind of a column that holds every value of these kinds as it is."""
+    if kinds == {"flag"}:
+        return "flag"
+    if kinds and kinds <= {"whole", "large"}:
         return "whole"
-    return "number" if types and types <= {int, float} else "text"
+    return "number" if kinds and kinds <= {"whole", "number"} else "text"
 
 
 def _as_text(value: Scalar) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _clean(text: str) -> str:
-    """Return the text without halves of characters, which no file in UTF-8 can hold."""
-    return text.encode("utf-8", "replace").decode("utf-8")

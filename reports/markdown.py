@@ -25,7 +25,10 @@ def summary(name: str, scores: Mapping[str, Any]) -> str:
         f"## {escape(name)}",
         *(f"> **{escape(warning)}**" for warning in found.warnings),
         f"**{escape(found.verdict[0])}**",
+        *([f"> {escape(found.note)}"] if found.note else []),
         _list(found.verdict[1:]),
+        f"**{words('next.title')}**",
+        _list(found.steps),
         table(found.head, found.rows),
         *_pairs(scores, words),
         _list(found.remarks),
@@ -42,12 +45,12 @@ def escape(text: str) -> str:
     line = re.sub(r"^(\d+)([.)])(?=\s|$)", r"\1\\\2", line)
     line = re.sub(r"^([-+])(?=[-+\s]|$)", r"\\\1", line)
     # GitHub makes mentions, issues, emoji and links later; an invisible sign parts them.
-    return re.sub(r"(?i)([@#]|:(?=[/\w+-])|\bwww(?=\.))", rf"\1{JOINER}", line)
+    return re.sub(r"(?i)([@#]|:(?=[/\w+-])|\bwww(?=\.)|\bGH(?=-\d))", rf"\1{JOINER}", line)
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table; its first column is text, the others are figures."""
-    lines = [_row(head), "|" + "|".join(["---", *["---:"] * (len(head) - 1)]) + "|"]
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, texts: int = 1) -> str:
+    """Return a table; its first `texts` columns are text, the others are figures."""
+    lines = [_row(head), "|" + "|".join(["---"] * texts + ["---:"] * (len(head) - texts)) + "|"]
     return "\n".join([*lines, *(_row(row) for row in rows)])
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
@@ -23,8 +23,9 @@ from reports import apps, cascade_page, charts, curves, economics_page, wording
 from reports.all_charts import colours, drawer, trained, training_charts
 from reports.answers import RunData
 from reports.arrays import FAILURES
-from reports.next_steps import next_steps
-from reports.samples import collect, named
+from reports.next_steps import FEWEST_RIGHT, next_steps, right_of_doubters
+from reports.pairs import FEW_DISCORDANT
+from reports.samples import collect, named, pairs_with_examples
 from reports.seeds import is_whole, judged
 from reports.sentences import about
 from reports.wording import Words
@@ -49,18 +50,25 @@ def render(run: RunData, scores: dict[str, Any]) -> str:
         .render(
             t=words,
             level_name=lambda level: words.level(level, scores["levels"]),
+            per_1000=lambda one: economics_page.per_1000(one, words),
+            only_answered=lambda one: economics_page.only_answered(one, words),
             level_head=lambda level: words.column(level, scores["levels"]),
             run=run,
             scores=scores,
             verdict=scores["verdict"],
             next_steps=next_steps(scores, words),
+            doubters=right_of_doubters(scores),
+            fewest_right=FEWEST_RIGHT,
             classifiers={name: everyone[name] for name in names},
             everyone=everyone,
             colour=colour,
             chart=drawer(run, scores),
+            cascade_drawn=cascade_page.drawn_sentence(scores, words),
             curve_charts=lambda name: training_charts(run, name, words, colour),
             title=_title(run.name),
             created=_moment(run.created),
+            any_failed=any(one["failures"]["total"] or one["missing"] for one in everyone.values()),
+            on_paper=_on_paper(scores, names),
             not_stated={name for name, one in everyone.items() if not is_whole(one)}
             | set(scores["verdict"]["left_out"]),
             trainings=trained(run),
@@ -70,6 +78,7 @@ def render(run: RunData, scores: dict[str, Any]) -> str:
                 if value is not None
             ],
             texts=texts,
+            with_examples={(pair["a"], pair["b"]) for pair in pairs_with_examples(scores)},
             apps=apps.describe(choice, texts, scores, names, words),
             matrix_labels=_matrix_labels(run),
             top_confusions={name: _top_confusions(everyone[name]["levels"][-1]) for name in names},
@@ -77,6 +86,7 @@ def render(run: RunData, scores: dict[str, Any]) -> str:
             environment=_flat(run.environment),
             failure_kinds=FAILURES,
             few=FEW,
+            few_discordant=FEW_DISCORDANT,
             resamples=_resamples,
         )
     )
@@ -134,6 +144,15 @@ def _environment() -> Environment:
         points_tick=lambda value: wording.points(value, 0),
     )
     return environment
+
+
+def _on_paper(scores: Mapping[str, Any], names: Sequence[str]) -> str | None:
+    """Return whose labels are printed one by one: the recommended, or who gets most whole paths right."""
+    chosen = scores["verdict"]["choice"]["name"]
+    if chosen in names:
+        return str(chosen)
+    right = {name: scores["classifiers"][name]["levels"][-1]["accuracy"]["right"] for name in names}
+    return max(right, key=lambda name: right[name], default=None)
 
 
 def _title(name: str) -> str:

@@ -21,6 +21,7 @@ class Scale:
         kind: how its numbers are written: shares 0..1 as percent, US dollars, seconds, or as they are.
         low, high: its ends; None takes them from the data.
         log: equal steps are equal factors; every value must be above 0.
+        least: how far apart the ends are at least, where the data sets them; not with `log`.
         ticks: (value, word) in place of round numbers, or none.
     """
 
@@ -29,6 +30,7 @@ class Scale:
     low: float | None = None
     high: float | None = None
     log: bool = False
+    least: float = 0.0
     ticks: tuple[tuple[float, str], ...] = ()
 
 
@@ -44,6 +46,7 @@ class Series:
         names: one for each point, written beside it, or none.
         band: (across, low, high): an interval around the line, or none.
         reach: (low, high) across, one for each point: its interval, or none.
+        rise: (low, high) up, one for each point: its interval, or none.
     """
 
     name: str
@@ -53,6 +56,7 @@ class Series:
     names: tuple[str, ...] = ()
     band: tuple[tuple[float, float, float], ...] = ()
     reach: tuple[tuple[float, float], ...] = ()
+    rise: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +68,8 @@ class Chart:
         title: what it shows, as a line over it.
         alternative: the same in words with its figures, for who cannot see it.
         uprights: places across where an upright line is drawn, to compare with.
+        zone: (low, high) across, shaded from bottom to top, or None.
+        file: what its file is called instead of its key; any text.
     """
 
     key: str
@@ -73,3 +79,5 @@ class Chart:
     up: Scale
     series: tuple[Series, ...]
     uprights: tuple[float, ...] = ()
+    zone: tuple[float, float] | None = None
+    file: str = ""

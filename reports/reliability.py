@@ -6,7 +6,7 @@ answer and a probability for it take part.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from reports.costs import figure
 from reports.levels import rate
 
 BINS = 15
+ALPHA = 0.05
 MOST_POINTS = 50
 DIGITS = 6  # of the probabilities in predictions.jsonl
 LEAST_PROBABILITY = 10**-DIGITS
@@ -47,21 +48,52 @@ def _describe_level(test: TestSet, answers: ClassifierAnswers, level: int) -> di
     right = answers.labels[scored, level] == test.gold[scored, level]
     even, full = equal_width(confidence), equal_mass(confidence)
     answered = int((answers.labels[:, level] != NO_LABEL).sum())
+    whole, by_mass = rate(right), list(_bins(full, confidence, right))
     return {
         "level": level + 1,
+        "verdict": verdict(float(confidence.mean()), whole, by_mass),
         "n": len(confidence),
         "unscored": answered - len(confidence),
         "confidence": figure(confidence.mean()),
-        "accuracy": rate(right),
+        "accuracy": whole,
         "ece": figure(calibration_error(even, confidence, right)),
         "ece_equal_mass": figure(calibration_error(full, confidence, right)),
         **_proper_scores(answers, level),
         "auroc": figure(auroc(confidence, right)),
         "aurc": figure(aurc(confidence, right)),
         "bins": list(_bins(even, confidence, right)),
-        "bins_equal_mass": list(_bins(full, confidence, right)),
+        "bins_equal_mass": by_mass,
         "risk_coverage": list(_risk_coverage(confidence, right)),
     }
+
+
+def verdict(confidence: float, accuracy: Mapping[str, Any], bins: Sequence[Mapping[str, Any]]) -> str:
+    """Return whether the probabilities hold.
+
+    Too much in one place and too little in another cancel in the mean, so that every bin has to agree with
+    it as well: an exact binomial test each, 5 % over all bins (Bonferroni). Within a bin, probabilities that
+    differ make the count of right answers vary less than binomially (Hoeffding 1956, Ann. Math. Stat. 27), so
+    that this doubts rather too seldom; the score interval doubts too often where a few answers say 0.999.
+
+    Returns:
+        `too_sure` or `too_unsure` by the mean, else `fits`, or `fits_on_average` where a bin disagrees.
+    """
+    if confidence > accuracy["high"]:
+        return "too_sure"
+    if confidence < accuracy["low"]:
+        return "too_unsure"
+    off = any(_chance(one) < ALPHA / len(bins) for one in bins)
+    return "fits_on_average" if off else "fits"
+
+
+def _chance(one: Mapping[str, Any]) -> float:
+    """Return the two-sided probability of so many right answers where each has the mean of the bin."""
+    from scipy.special import bdtr
+
+    n, right, said = one["accuracy"]["n"], one["accuracy"]["right"], one["confidence"]
+    fewer = bdtr(right, n, said)
+    more = 1.0 if right == 0 else 1 - bdtr(right - 1, n, said)
+    return float(2 * min(fewer, more))
 
 
 def equal_width(confidence: Floats) -> NDArray[np.intp]:

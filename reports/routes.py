@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reports.arrays import Flags, Floats, Integers
+from reports.reliability import DIGITS
 
 FOLDS = 10
 STEPS = 40
@@ -61,14 +62,15 @@ class Route:
     ) -> Route:
         """Lay the thresholds at the quantiles of what the first classifier is sure of.
 
-        They look at no gold label, so they may be drawn from the rows that are then measured.
+        They look at no gold label, so they may be drawn from the rows that are then measured. They have the
+        digits of predictions.jsonl, so that each sends the same rows when it is held against that file.
 
         Args:
             confidence: (rows,) of the first, 0..1; -inf or NaN where it says nothing, which is sent first.
             row_usd: (rows,) what each row costs with the second, since unsure texts may be longer than
                 others; where one is NaN, or None is given, all count alike.
         """
-        sure = np.where(np.isnan(confidence), -np.inf, confidence).astype(np.float64).round(9)
+        sure = np.where(np.isnan(confidence), -np.inf, confidence).astype(np.float64).round(DIGITS)
         said = sure[np.isfinite(sure)]
         at = np.sort(sure)[np.linspace(0, len(sure) - 1, STEPS + 1).astype(np.int64)]
         lowest = [said.min()] if len(said) else []

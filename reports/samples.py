@@ -6,21 +6,23 @@ classifier's answer; all other rows are passed over while streaming.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from classifiers.contract import Scalar
 from prompts.taxonomy import Path
+from reports.answer_rows import read_answer
 from reports.answers import RunData
 
 LONGEST_TEXT = 700
 LONGEST_REPLY = 400
+MOST_PAIRS = 12  # of 24 classifiers there are 276, whose examples alone made a page of 8 MB
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
-    """What one classifier said to one text.
+class ShownAnswer:
+    """What one classifier said to one text, as `reports.answer_rows` reads it.
 
     Attributes:
         right: per level of `path`, whether it is the true label.
@@ -48,19 +50,35 @@ class Sample:
     characters: int
     gold: Path
     meta: Mapping[str, Scalar]
-    answers: dict[str, Answer] = field(default_factory=dict)
+    answers: dict[str, ShownAnswer] = field(default_factory=dict)
 
 
 def named(scores: Mapping[str, Any]) -> set[str]:
-    """Return the ids that scores.json names as examples."""
+    """Return the ids of scores.json that the page shows as examples."""
     wanted = {id_ for group in scores["examples"] for id_ in group["ids"]}
     for one in scores["classifiers"].values():
         wanted.update(id_ for ids in one["failures"]["examples"].values() for id_ in ids)
-    for pair in scores["pairs"]:
+    for pair in pairs_with_examples(scores):
         for level in pair["levels"]:
             wanted.update(id_ for ids in level["examples"].values() for id_ in ids)
     wanted.update(entry["id"] for entry in scores["label_quality"]["review"])
     return wanted
+
+
+def pairs_with_examples(scores: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the pairs whose examples the page shows, at most 12, those of the verdict first."""
+    verdict = scores["verdict"]
+    by_rank = zip(*(level["comparisons"] for level in verdict["levels"]), strict=True)
+    spoken_of = dict.fromkeys(frozenset((one["name"], one["other"])) for rank in by_rank for one in rank)
+    place = {pair: number for number, pair in enumerate(spoken_of)}
+    stated = [
+        pair
+        for pair in scores["pairs"]
+        if pair["levels"] and not {pair["a"], pair["b"]} & set(verdict["left_out"])
+    ]
+    return sorted(stated, key=lambda pair: place.get(frozenset((pair["a"], pair["b"])), len(place)))[
+        :MOST_PAIRS
+    ]
 
 
 def collect(run: RunData, wanted: Collection[str]) -> dict[str, Sample]:
@@ -76,28 +94,19 @@ def collect(run: RunData, wanted: Collection[str]) -> dict[str, Sample]:
         for example in run.test
         if example.id in wanted
     }
-    display = run.taxonomy.display_names
     for classifier in run.classifiers:
         for row in classifier.predictions:
             sample = samples.get(row["id"])
             if sample is not None:
-                path = tuple(row["path"])
-                sample.answers[classifier.name] = Answer(
-                    path=path,
-                    right=tuple(path[: k + 1] == sample.gold[: k + 1] for k in range(len(path))),
-                    confidence=_confidence(path, row["scores"], display),
-                    failure=row["failure"],
+                answer = read_answer(row, run.taxonomy)
+                sample.answers[classifier.name] = ShownAnswer(
+                    path=answer.path,
+                    right=answer.right(sample.gold),
+                    confidence=answer.confidence(run.taxonomy),
+                    failure=answer.failure,
                     raw=None if row["raw"] is None else cut(row["raw"], LONGEST_REPLY),
                 )
     return samples
-
-
-def _confidence(
-    path: Path, scores: Sequence[Mapping[str, float]] | None, display: Mapping[Path, str]
-) -> tuple[float | None, ...]:
-    return tuple(
-        level.get(display.get(path[: k + 1], "")) for k, level in enumerate((scores or ())[: len(path)])
-    )
 
 
 def cut(text: str, longest: int) -> str:

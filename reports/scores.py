@@ -36,7 +36,7 @@ from reports.verdict import decide, find_problems
 from reports.wording import Words
 from reports.worth import add_worth
 
-SCHEMA = 1
+SCHEMA = 2
 EXAMPLES = 30
 RAW_REPLIES_PER_FAILURE = 3
 
@@ -66,6 +66,7 @@ def score(run: RunData) -> dict[str, Any]:
         "rows": test.rows,
         "levels": run.taxonomy.depth,
         "labels": labels,
+        "note": run.data.get("note"),
         "limit": run.data.get("limit"),
         "problems": [],
         "floor": _floor(run, test),

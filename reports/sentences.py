@@ -5,23 +5,28 @@ In: scores.json and its decisions. Out: the sentences, those with a time or a pr
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from reports.choice import against, best_at, hinges, is_ahead, shown
+from reports.economics_page import per_1000
+from reports.pairs import FEW_DISCORDANT
 from reports.seeds import judged
-from reports.wording import Words, count, percent, points, rate, usd
+from reports.wording import DASH, Words, count, percent, points, rate
 
 
 def say(scores: dict[str, Any], verdict: dict[str, Any], words: Words) -> dict[str, Any]:
     """Return the keys that put the decisions into words: `sentences`, `time`, `cost`."""
     levels = verdict["levels"]
-    shown = levels if len(levels) < 2 else [levels[0], levels[-1]]
     seeds = [sentence for name in scores.get("seeds", {}) if (sentence := _seeds(scores, name, words))]
     return {
         "sentences": {
             "problems": [problem_sentence(scores, problem, words) for problem in scores["problems"]],
-            "accuracy": [_accuracy(scores, level, words) for level in shown],
+            "accuracy": [_accuracy(scores, level, words) for level in shown(levels)],
             "baseline": [
-                sentence for level in shown if (sentence := _baseline(scores, level, words)) is not None
+                sentence
+                for level in shown(levels)
+                if (sentence := _baseline(scores, level, words)) is not None
             ],
             "choice": _choice(scores, verdict, words),
             **({"seeds": seeds} if seeds else {}),
@@ -36,7 +41,7 @@ def problem_sentence(scores: dict[str, Any], problem: dict[str, Any], words: Wor
     facts = {key: _fact(value) for key, value in problem.items() if key != "kind"}
     if "level" in problem:
         facts["where"] = words.level(problem["level"], scores["levels"])
-    share = problem["failed"] / problem["asked"] if problem.get("asked") else None
+    share = problem["failed"] / problem["asked"] if problem.get("asked") else problem.get("cut_share")
     return words(f"problem.{problem['kind']}", share=percent(share), rows=count(scores["rows"]), **facts)
 
 
@@ -66,7 +71,7 @@ def _seeds(scores: dict[str, Any], name: str, words: Words) -> str | None:
     return words("seeds.sentence", name=name, n=count(n), figures=words("seeds.join").join(parts))
 
 
-def _accuracy(scores: dict[str, Any], level: dict[str, Any], words: Words) -> str:
+def _accuracy(scores: dict[str, Any], level: Mapping[str, Any], words: Words) -> str:
     """Who got how much right, then how surely the leader is ahead of each other."""
     where = words.level(level["level"], scores["levels"])
 
@@ -92,20 +97,27 @@ def compared(scores: dict[str, Any], found: dict[str, Any], words: Words) -> str
     """Say one pair of `verdict.levels[].comparisons` as a sentence, seen from its `name`."""
     low, high = found["interval_90" if found["verdict"] == "equivalent" else "interval_95"]
     kind, difference = found["verdict"], found["difference"]
-    if kind == "worse":
+    name, other = found["name"], found["other"]
+    named = list(scores["classifiers"])
+    if kind in ("equivalent", "undecided") and named.index(other) < named.index(name):
+        # As the tables have the pair, so that one difference has one sign in the whole report.
+        name, other, turned = other, name, True
+    else:
+        turned = kind == "worse"
+    if turned:
         difference, low, high = -difference, -high, -low
     if kind in ("better", "worse"):
         reach = "within" if found["within_margin"] else "beyond" if found["beyond_margin"] else "partly"
         kind = f"{kind}.{reach}"
     sentence = words(
         f"verdict.{kind}",
-        name=found["name"],
-        other=found["other"],
+        name=name,
+        other=other,
         rows=count(found["n"]),
         margin=points(scores["margin"], sign=False),
         difference=points(difference, sign=kind in ("equivalent", "undecided")),
-        low=points(low, sign=False),
-        high=points(high, sign=False),
+        low=points(low),
+        high=points(high),
     )
     return words("verdict.join").join([sentence, *_what_would_decide(scores, found, words)])
 
@@ -115,6 +127,9 @@ def _what_would_decide(scores: dict[str, Any], found: dict[str, Any], words: Wor
     said = []
     if found["verdict"] == "undecided" and found["decided_alone"]:
         said.append(words("statistics.corrected", pairs=found["pairs_judged"]))
+    low, high = found["interval_95"]
+    if found["verdict"] == "undecided" and not found["decided_alone"] and not low <= 0 <= high:
+        said.append(words("statistics.few_discordant", few=FEW_DISCORDANT))
     if found["rows_to_decide"] is not None:
         said.append(
             words(
@@ -132,7 +147,7 @@ def about(rows: int) -> str:
     return count(-(-rows // step) * step)
 
 
-def _baseline(scores: dict[str, Any], level: dict[str, Any], words: Words) -> str | None:
+def _baseline(scores: dict[str, Any], level: Mapping[str, Any], words: Words) -> str | None:
     found = level["baseline"]
     if found is None or (found["verdict"] == "better" and not found["within_margin"]):
         return None
@@ -148,28 +163,52 @@ def _baseline(scores: dict[str, Any], level: dict[str, Any], words: Words) -> st
 def _choice(scores: dict[str, Any], verdict: dict[str, Any], words: Words) -> str:
     choice = verdict["choice"]
     reason = choice["reason"]
+    if reason == "accuracy":
+        return _most_accurate(scores, verdict, words)
+    if reason == "level_decides":
+        return words("choice.level_decides", **_each_level(scores, verdict, words))
     if reason == "nothing_to_compare" and not choice["candidates"]:
         reason = "nothing_at_all"
-    sentence = words(
-        f"choice.{reason}",
-        name=choice["name"],
+    needed = rows_for_choice(scores, verdict) if reason == "undecided" else None
+    return words(
+        f"choice.{reason}" if needed is None else "choice.undecided_rows",
         candidates=words.listed(choice["candidates"]),
         rows=count(scores["rows"]),
         margin=points(scores["margin"], sign=False),
+        needed=DASH if needed is None else about(needed),
     )
-    rows = _rows_for_choice(verdict) if reason == "undecided" else None
-    if rows is None:
-        return sentence
-    return words("verdict.join").join([sentence, words("statistics.decide.choice", rows=about(rows))])
 
 
-def _rows_for_choice(verdict: dict[str, Any]) -> int | None:
-    """How many rows decide every pair on which the choice hangs; None where for one no number would."""
-    levels = verdict["levels"]
+def _most_accurate(scores: dict[str, Any], verdict: dict[str, Any], words: Words) -> str:
+    """Name who is chosen and, where that one is not ahead of all at both levels, what decides it."""
+    name, levels = verdict["choice"]["name"], shown(verdict["levels"])
+    ahead: list[str] = []
+    not_ahead: list[str] = []
+    for level in levels:
+        others = (other for other in level["ranking"] if other != name)
+        sure = all(is_ahead(against(scores, name, other, level["level"] - 1)) for other in others)
+        (ahead if sure else not_ahead).append(words.level(level["level"], scores["levels"]))
+    if not not_ahead:
+        return words("choice.accuracy", name=name)
+    if not ahead:
+        return words("choice.accuracy_in_turn", name=name)
+    return words("choice.accuracy_at", name=name, where=ahead[0], elsewhere=not_ahead[0])
+
+
+def _each_level(scores: dict[str, Any], verdict: dict[str, Any], words: Words) -> dict[str, str]:
+    """Name the best of the candidates at each level shown, and the level."""
+    told = {}
+    for place, level in zip(("first", "last"), shown(verdict["levels"]), strict=True):
+        told[place] = words.listed(best_at(scores, verdict["choice"]["candidates"], level))
+        told[f"{place}_where"] = words.level(level["level"], scores["levels"])
+    return told
+
+
+def rows_for_choice(scores: Mapping[str, Any], verdict: Mapping[str, Any]) -> int | None:
+    """Return how many rows decide all pairs on which the choice hangs; None where for one no number would."""
     needed = [
         found["rows_to_decide"]
-        for level in (levels[0], levels[-1])
-        for found in level["comparisons"]
+        for found in hinges(scores, verdict["choice"]["candidates"], verdict["levels"])
         if found["verdict"] == "undecided"
     ]
     return None if None in needed else max(needed, default=None)
@@ -192,7 +231,7 @@ def _cost(scores: dict[str, Any], words: Words) -> str | None:
     one = scores["classifiers"]
     costs = {name: one[name]["cost"]["per_1000_usd"] for name in judged(one) if one[name]["asked"]}
     known = [
-        words("cost.one", name=name, usd=usd(costs[name]))
+        words("cost.one", name=name, usd=per_1000(one[name], words))
         for name in sorted(costs, key=lambda name: costs[name] or 0.0)
         if costs[name] is not None
     ]

@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from reports.economics_page import per_1000
+from reports.next_steps import next_steps
 from reports.seeds import is_whole
-from reports.wording import DASH, Words, count, percent, points, rate, seconds, usd
+from reports.wording import DASH, Words, count, percent, points, rate, seconds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +24,8 @@ class Summary:
         head: the columns' titles; the first column is text, the others are figures.
         rows: one per classifier, as many cells as `head`.
         verdict: the choice first, then what it rests on.
+        note: what the experiment says about its data, or None.
+        steps: what to do next.
         remarks: what else to keep in mind.
     """
 
@@ -29,6 +33,8 @@ class Summary:
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     verdict: tuple[str, ...]
+    note: str | None
+    steps: tuple[str, ...]
     remarks: tuple[str, ...]
 
 
@@ -60,6 +66,8 @@ def summary(scores: Mapping[str, Any]) -> Summary:
             *sentences.get("seeds", ()),
             *(sentence for sentence in asides if sentence is not None),
         ),
+        note=scores["note"] or None,
+        steps=tuple(next_steps(scores, words)),
         remarks=tuple(sentence for problem, sentence in told if not problem["invalid"]),
     )
 
@@ -73,7 +81,7 @@ def _row(name: str, one: Mapping[str, Any], *, stated: bool, words: Words) -> tu
         )
         return f"{percent(found['value'])} ({interval})"
 
-    time, cost = one["time"], one["cost"]
+    time = one["time"]
     first = one.get("further_seed_of")
     return (
         f"{name} ({words('seeds.further', name=first)})" if first else name,
@@ -81,5 +89,5 @@ def _row(name: str, one: Mapping[str, Any], *, stated: bool, words: Words) -> tu
         count(one["failures"]["total"] + one["missing"]),
         seconds(time["answer_s"]) if time["answered"] else DASH,
         rate(time["items_per_s"]),
-        usd(cost["per_1000_usd"]) if cost["known"] else words("word.unknown"),
+        per_1000(one, words),
     )

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from unicodedata import east_asian_width
 from xml.etree import ElementTree as Xml
 
+from prompts.characters import in_xml
+
 SVG = "{http://www.w3.org/2000/svg}"
 HREF = "{http://www.w3.org/1999/xlink}href"
 # The light colours of style.css.j2, by the names of its variables.
@@ -20,6 +22,7 @@ LIGHT = {
     "soft": "#4b515b",
     "quiet": "#626974",
     "grid": "#e9e6df",
+    "band": "#efece4",
     "c1": "#24609b",
     "c2": "#b4590a",
     "c3": "#17776a",
@@ -28,20 +31,14 @@ LIGHT = {
     "c6": "#55616d",
 }
 _VARIABLE = {colour: f"var(--{name})" for name, colour in LIGHT.items()}
-_NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def element(tag: str, attributes: Mapping[str, object], *inside: Xml.Element, text: str = "") -> Xml.Element:
     """Return an element; whatever its text is, it stays text."""
     made = Xml.Element(tag, {name: str(value) for name, value in attributes.items()})
-    made.text = printable(text) or None
+    made.text = in_xml(text) or None
     made.extend(inside)
     return made
-
-
-def printable(text: str) -> str:
-    """Return the text without what XML cannot hold."""
-    return _NOT_IN_XML.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def write(root: Xml.Element) -> str:

@@ -65,7 +65,22 @@ def _ends(scale: Scale, values: Sequence[float]) -> tuple[float, float]:
     if high <= low:
         step = 0.05 if scale.kind == "share" else abs(low) / 2 or 1.0
         low, high = (low - step if scale.low is None else low), max(low, high) + step
+    if scale.least and scale.kind == "share":  # beyond these ends nothing is drawn
+        low, high = max(low, 0.0), min(high, 1.0)
+    if high - low < scale.least:
+        low, high = _widened(scale, low, high)
     return low, high
+
+
+def _widened(scale: Scale, low: float, high: float) -> tuple[float, float]:
+    """Return ends that are `least` apart, around the same middle; shares stay between 0 and 1."""
+    lacking = scale.least - (high - low)
+    if scale.low is not None or scale.high is not None:
+        return (low - lacking if scale.low is None else low), (high + lacking if scale.high is None else high)
+    low -= lacking / 2
+    if scale.kind == "share":
+        low = min(max(low, 0.0), max(1.0 - scale.least, 0.0))
+    return low, low + scale.least
 
 
 def _round_below(value: float) -> float:

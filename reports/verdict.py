@@ -6,13 +6,16 @@ who leads at each level and how surely, whether the cheap baseline is beaten, an
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from reports.answers import RunData
-from reports.pairs import ALPHA
+from reports.choice import against, choose
+from reports.costs import figure
 from reports.seeds import judged
 
 MOST_REQUESTS_FAILED = 0.05
+MUCH_CUT = 0.10  # of the texts: what a BERT did not read may be what it gets wrong
 LEAKS = {"leakage": "leakage", "dev_is_test": "dev_is_test"}  # kind of finding -> kind of problem
 SMALL_LLM = "local:smollm2-135m-instruct"
 
@@ -39,12 +42,26 @@ def find_problems(run: RunData, scores: dict[str, Any]) -> list[dict[str, Any]]:
             )
         if one["identity"].get("model") == SMALL_LLM:
             problems.append(_problem("small_llm", name, invalid=False))
+        if (cut := much_cut(one)) is not None:
+            share, max_length = cut
+            problems.append(
+                _problem("cut", name, invalid=False, max_length=max_length, cut_share=figure(share))
+            )
     limits = scores["limit"] or {}
     for kind, split in (("limit", "test"), ("limit_train", "train")):
         if "test" in limits and split in limits:
             kept, of = limits[split]
             problems.append(_problem(kind, invalid=False, kept=kept, all=of))
     return problems
+
+
+def much_cut(one: Mapping[str, Any]) -> tuple[float, int] | None:
+    """Return the share of texts that a classifier saw only the head of, and how many tokens; None if few."""
+    facts = one["time"]["facts"]
+    share, max_length = facts.get("cut_share"), facts.get("max_length")
+    if facts.get("truncation") != "head" or share is None or max_length is None or share < MUCH_CUT:
+        return None
+    return float(share), int(max_length)
 
 
 def _problem(kind: str, classifier: str | None = None, *, invalid: bool, **facts: Any) -> dict[str, Any]:
@@ -62,7 +79,7 @@ def decide(scores: dict[str, Any]) -> dict[str, Any]:
         "valid": valid,
         "left_out": left_out,
         "levels": levels,
-        "choice": _choose(valid, names, levels),
+        "choice": choose(scores, valid, names, levels),
     }
 
 
@@ -74,7 +91,7 @@ def _level(scores: dict[str, Any], names: list[str], level: int) -> dict[str, An
     return {
         "level": level + 1,
         "ranking": ranking,
-        "comparisons": [_against(scores, ranking[0], other, level) for other in ranking[1:]],
+        "comparisons": [against(scores, ranking[0], other, level) for other in ranking[1:]],
         "baseline": _baseline(scores, ranking, level),
     }
 
@@ -91,66 +108,4 @@ def _baseline(scores: dict[str, Any], ranking: list[str], level: int) -> dict[st
     model, baseline = next(models, None), next(baselines, None)
     if model is None or baseline is None:
         return None
-    return _against(scores, model, baseline, level)
-
-
-def _against(scores: dict[str, Any], name: str, other: str, level: int) -> dict[str, Any]:
-    """Look up a pair from the side of `name`."""
-    for pair in scores["pairs"]:
-        if {pair["a"], pair["b"]} == {name, other}:
-            found = pair["levels"][level]
-            turned = pair["a"] == other
-            low, high = found["interval_95"]
-            margin = scores["margin"]
-            return {
-                "name": name,
-                "other": other,
-                "n": found["n"],
-                "verdict": _turned(found["verdict"]) if turned else found["verdict"],
-                "difference": -found["difference"] + 0.0 if turned else found["difference"],
-                "interval_95": [-high, -low] if turned else [low, high],
-                "interval_90": [-end for end in reversed(found["interval_90"])]
-                if turned
-                else found["interval_90"],
-                "beyond_margin": found["beyond_margin"],
-                "within_margin": -margin <= low and high <= margin and found["equivalent_p_holm"] < ALPHA,
-                "decided_alone": min(found["different_p"], found["equivalent_p"]) < ALPHA,
-                "pairs_judged": found["pairs_judged"],
-                "rows_to_decide": found["rows_to_decide"],
-                "rows_would_show": found["rows_would_show"],
-            }
-    raise KeyError((name, other))
-
-
-def _turned(verdict: str) -> str:
-    return {"better": "worse", "worse": "better"}.get(verdict, verdict)
-
-
-def _choose(valid: bool, names: list[str], levels: list[dict[str, Any]]) -> dict[str, Any]:
-    """Choose the classifier that leads surely at level 1 and on the whole path; otherwise say why none is."""
-    if not valid:
-        return {"name": None, "reason": "invalid", "candidates": []}
-    if len(names) < 2:
-        return {"name": None, "reason": "nothing_to_compare", "candidates": names}
-    first, last = (_unbeaten(level) for level in (levels[0], levels[-1]))
-    candidates = [name for name in names if name in first or name in last]
-    if len(candidates) == 1:
-        return {"name": candidates[0], "reason": "accuracy", "candidates": candidates}
-    if len(first) == len(last) == 1:
-        return {"name": None, "reason": "levels_differ", "candidates": candidates}
-    alike = all(
-        found["verdict"] == "equivalent" or found["within_margin"]
-        for level in (levels[0], levels[-1])
-        for found in level["comparisons"]
-        if found["other"] in candidates
-    )
-    return {"name": None, "reason": "equivalent" if alike else "undecided", "candidates": candidates}
-
-
-def _unbeaten(level: dict[str, Any]) -> set[str]:
-    """Return the leader and all over whom it is not surely ahead by something that matters."""
-    return {level["ranking"][0]} | {
-        found["other"]
-        for found in level["comparisons"]
-        if found["verdict"] != "better" or found["within_margin"]
-    }
+    return against(scores, model, baseline, level)

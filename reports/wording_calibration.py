@@ -30,16 +30,24 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "calibration.fits": (
         "{name} says {said} on average {where} and is right in {right}: within chance, its probabilities "
-        "hold on the whole.",
-        "{name}（{where}）平均给出 {said} 的概率，实际正确 {right}：差异在偶然范围之内，概率总体可信。",
+        "hold, on average and from the unsure answers to the sure ones.",
+        "{name}（{where}）平均给出 {said} 的概率，实际正确 {right}：差异在偶然范围之内，无论总体"
+        "还是各档把握，概率都可信。",
+    ),
+    "calibration.fits_on_average": (
+        "{name} says {said} on average {where} and is right in {right}: right on average, but not answer by "
+        "answer, as some of its probabilities are too high and others too low.",
+        "{name}（{where}）平均给出 {said} 的概率，实际正确 {right}：平均相符，但单个回答的"
+        "概率不可信，有的偏高，有的偏低。",
     ),
     "calibration.too_sure": (
         "{name} says {said} on average {where}, but is right in {right} only: it is too sure of itself.",
         "{name}（{where}）平均给出 {said} 的概率，实际只有 {right} 正确：它过于自信。",
     ),
     "calibration.too_unsure": (
-        "{name} says {said} on average {where}, but is right in {right}: it is better than it says.",
-        "{name}（{where}）平均给出 {said} 的概率，实际有 {right} 正确：它比自己说的更可靠。",
+        "{name} says {said} on average {where}, but is right in {right}: it is too cautious: its "
+        "probabilities are far too low.",
+        "{name}（{where}）平均给出 {said} 的概率，实际有 {right} 正确：它过于保守，概率偏低。",
     ),
     "calibration.tells": (
         "Of the surest {kept} of its answers, {right} are right.",
@@ -69,11 +77,14 @@ TEXTS: dict[str, tuple[str, str]] = {
         "和一个错误回答，正确者概率更高的比例，50 % 等于瞎猜。按把握排序的平均错误率：依次只保留最有把握的 "
         "1 个、2 个、3 个……直到全部，所得错误率的平均，越低越好。",
     ),
-    "calibration.reliability": ("Said and right {where}", "概率与正确率（{where}）"),
+    "calibration.reliability": (
+        "Stated probability and actual accuracy {where}",
+        "给出的概率与实际正确率（{where}）",
+    ),
     "calibration.reliability_note": (
         "Each point stands for about a fifteenth of the answers. Below the dashed line, a classifier is too "
-        "sure; above it, it is better than it says.",
-        "每个点约代表十五分之一的回答。落在虚线下方表示过于自信，上方表示比自己说的更可靠。",
+        "sure; above it, too cautious.",
+        "每个点约代表十五分之一的回答。落在虚线下方表示过于自信，上方表示过于保守。",
     ),
     "calibration.as_said": ("right as often as said", "概率等于正确率"),
     "calibration.said": ("Probability given", "给出的概率"),

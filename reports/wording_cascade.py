@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 TEXTS: dict[str, tuple[str, str]] = {
-    "cascade.title": ("Two classifiers, one after the other", "两级串联"),
+    "cascade.title": ("Two classifiers, one after the other", "两个分类器串联"),
     "cascade.lead": (
         "The first classifier answers every text. Only the texts it is least sure about go to the "
         "second. “Sure” "
@@ -72,9 +72,16 @@ TEXTS: dict[str, tuple[str, str]] = {
         "不值得：无论把多少文本交给 {second}，都不比单独使用 {first}（{alone}）答对得更多。",
     ),
     "cascade.all_sent": (
-        "Not worth it: most is right when every text goes to {second}, so that asking {first} first "
-        "gains nothing.",
-        "不值得：全部交给 {second} 时答对最多，先问 {first} 没有好处。",
+        "Not worth it: most is right when every text goes to {second}; that asking {first} as well gains "
+        "anything is not shown.",
+        "不值得：全部交给 {second} 时答对最多，没有证据表明再问 {first} 有好处。",
+    ),
+    "cascade.fallback": (
+        "As a fallback: let {second} answer everything and use {first} only in the {kept} texts where "
+        "{second} gives no answer. That gets {accuracy} right {where}, surely more than {second} alone; "
+        "{singles}.",
+        "用作后备：全部由 {second} 回答，只在 {second} 没有回答的 {kept} 条文本上采用 {first} 的回答。"
+        "这样{where}准确率为 {accuracy}，明确高于单独使用 {second}；{singles}。",
     ),
     "cascade.invalid": (
         "No recommendation: this comparison is not valid.",
@@ -99,32 +106,27 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     # price and time of the recommendation
     "cascade.cost": (
-        "1,000 texts then cost {usd}, against {first_usd} with {first} alone and {second_usd} with "
-        "{second} alone.",
-        "这样每 1,000 条成本为 {usd}；单独使用 {first} 为 {first_usd}，单独使用 {second} 为 {second_usd}。",
+        "1,000 texts then cost {usd}, against {singles}.",
+        "这样每 1,000 条成本为 {usd}；{singles}。",
     ),
-    "cascade.cost_saves": (
-        "That saves {share} of the price of {second} alone.",
-        "比单独使用 {second} 省 {share}。",
-    ),
+    "cascade.alone": ("{spent} with {name} alone", "单独使用 {name} 为 {spent}"),
+    "cascade.cost_saves": ("That saves {shares}.", "{shares}。"),
+    "cascade.cost_share": ("{share} of the price of {name} alone", "比单独使用 {name} 省 {share}"),
     "cascade.cost_of_accuracy": (
-        "The higher accuracy is paid for: {second} alone is no dearer.",
-        "更高的准确率要多花钱：单独使用 {second} 并不更贵。",
+        "The higher accuracy is paid for: {names} alone costs no more.",
+        "更高的准确率要多花钱：单独使用 {names} 并不更贵。",
     ),
     "cascade.cost_saves_nothing": (
-        "So it is not worth its price: {second} alone is no dearer.",
-        "因此从价格看不值得：单独使用 {second} 并不更贵。",
+        "So it is not worth its price: {names} alone costs no more.",
+        "因此从价格看不值得：单独使用 {names} 并不更贵。",
     ),
     "cascade.cost_unknown": (
         "What it would cost is unknown, because a price is.",
         "它的成本未知，因为有价格未知。",
     ),
     "cascade.time": (
-        "1,000 texts then take {time}, one classifier after the other, against {first_time} with "
-        "{first} alone and "
-        "{second_time} with {second} alone.",
-        "这样每 1,000 条用时 {time}（两者依次运行）；单独使用 {first} 为 {first_time}，单独使用 {second} 为 "
-        "{second_time}。",
+        "1,000 texts then take {time}, one classifier after the other, against {singles}.",
+        "这样每 1,000 条用时 {time}（两者依次运行）；{singles}。",
     ),
     # why a pair is not looked at
     "cascade.skipped.no_scores": (
@@ -155,6 +157,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "cascade.advice.no_gain": ("no gain shown", "未见增益"),
     "cascade.advice.none_sent": ("send nothing", "不必转交"),
     "cascade.advice.all_sent": ("send everything", "全部转交"),
+    "cascade.advice.fallback": ("a fallback for the second", "作第二个的后备"),
     "cascade.advice.invalid": ("not valid", "无效"),
     "cascade.curve": ("Every threshold of {first}, then {second}", "先 {first} 后 {second} 的全部阈值"),
     "cascade.curve_note": (
@@ -162,6 +165,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "better "
         "than it is, the table above does not.",
         "下列各行是在用来选择它们的同一批文本上测得的，其中最好的一行偏高；上表不会。",
+    ),
+    "cascade.drawn": (
+        "Drawn are the chosen pair and the {n} others that get most right; the table has all {pairs} pairs.",
+        "图中为所选组合和另外 {n} 个答对最多的组合；全部 {pairs} 个组合见表。",
     ),
     "cascade.chart": (
         "Accuracy over the share sent: {first}, then {second}",

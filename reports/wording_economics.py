@@ -50,6 +50,12 @@ TEXTS: dict[str, tuple[str, str]] = {
         "price never pays off.",
         "任何用量下 {first} 都比 {other} 便宜：{other} 训练更贵，运行也不更省，永远收不回训练成本。",
     ),
+    "economics.always_for_accuracy": (
+        "{first} is cheaper than {other} at any volume. What {other} costs more buys accuracy ({difference} "
+        "points {where}), not savings.",
+        "任何用量下 {first} 都比 {other} 便宜。{other} 多花的钱换来的是准确率（{where} {difference} 个百"
+        "分点），而不是节省。",
+    ),
     "economics.turns": (
         "With tokens or the machine’s hour at half or twice the price that no longer holds at every volume.",
         "若 token 单价或机器时价减半或加倍，这一点就不再在任何用量下都成立。",
@@ -66,6 +72,14 @@ TEXTS: dict[str, tuple[str, str]] = {
         '[prices."model"].',
         '{names} 的成本未知，因为并非所有 token 都有价格：请在 [prices."模型名"] 下填写。',
     ),
+    "economics.missing.failed_requests": (
+        "What all answers of {names} cost together is unknown, because requests that failed report no "
+        "tokens: harness compare --resume RUN asks them again.",
+        "{names} 全部回答的总成本未知，因为失败的请求不报告 token 数：运行 harness compare --resume RUN "
+        "可重新提问。",
+    ),
+    "economics.of_answers": ("by {n} of {asked} answers", "按 {asked} 条中的 {n} 条计"),
+    "economics.usd_of": ("{usd} ({of})", "{usd}（{of}）"),
     "economics.missing.answer_time": (
         "What {names} would cost is unknown, because no answer of it was timed: run it with --fresh.",
         "{names} 的成本未知，因为没有一条回答是计时的：请加 --fresh 重新运行。",
@@ -105,12 +119,24 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{where}：{by} 不比 {name} 慢，答对的也不更少，但测试集太小，还不能确定。",
     ),
     "economics.cost_frontier": (
-        "More accuracy costs more {where}: none of {names} is both dearer and less accurate than another.",
-        "{where}：更准就更贵，{names} 中没有哪个既更贵又更不准。",
+        "More accuracy costs more {where}: of {names}, each costs more than the one before and is "
+        "more accurate.",
+        "{where}：更准就更贵，{names} 依次更贵，也依次更准。",
+    ),
+    "economics.cost_frontier_unsure": (
+        "None of {names} is superfluous by its cost {where}, but that each of them, named from cheap to "
+        "dear, is more accurate than the one before is not shown.",
+        "{where}：从成本看 {names} 都不多余，但没有证据表明从便宜到贵依次更准。",
     ),
     "economics.time_frontier": (
-        "More accuracy takes longer {where}: none of {names} is both slower and less accurate than another.",
-        "{where}：更准就更慢，{names} 中没有哪个既更慢又更不准。",
+        "More accuracy takes longer {where}: of {names}, each takes longer than the one before and is more "
+        "accurate.",
+        "{where}：更准就更慢，{names} 依次更慢，也依次更准。",
+    ),
+    "economics.time_frontier_unsure": (
+        "None of {names} is superfluous by its time {where}, but that each of them, named from fast to slow, "
+        "is more accurate than the one before is not shown.",
+        "{where}：从用时看 {names} 都不多余，但没有证据表明从快到慢依次更准。",
     ),
     # tables
     "economics.caption": (

@@ -122,7 +122,6 @@ TEXTS = {
     "card.not_stated": "not stated",
     "card.answered_only": "{share} of the {n} it answered",
     "card.speed": "Speed",
-    "card.time": "Answering took",
     "card.training": "Training took",
     "card.cost": "Cost per 1,000",
     "card.failures": "No answer",

@@ -5,13 +5,21 @@ from __future__ import annotations
 TEXTS: dict[str, tuple[str, str]] = {
     "history.title": ("Runs side by side", "历次运行对比"),
     "history.lead": (
-        "{runs} runs on {sets} test sets, the newest first. Only runs on the same test set can be compared, "
+        "{runs} on {sets}, the newest first. Only runs on the same test set can be compared, "
         "so each test set has a part of its own. A small difference between two runs may be chance: see the "
         "intervals.",
-        "共 {runs} 次运行、{sets} 个测试集，最新的在前。只有同一测试集上的运行才可比较，因此按测试集"
+        "共 {runs}、{sets}，最新的在前。只有同一测试集上的运行才可比较，因此按测试集"
         "分开列出。两次运行之间的小差异可能只是偶然，请看区间。",
     ),
-    "history.set": ("{rows} texts, {runs} runs.", "{rows} 条文本，{runs} 次运行。"),
+    "history.set": ("{rows} texts, {runs}.", "{rows} 条文本，{runs}。"),
+    "history.run_n": ("{n} run", "{n} 次运行"),
+    "history.runs_n": ("{n} runs", "{n} 次运行"),
+    "history.set_n": ("{n} test set", "{n} 个测试集"),
+    "history.sets_n": ("{n} test sets", "{n} 个测试集"),
+    "history.first": (
+        "One run so far; the trend appears with the second.",
+        "目前只有一次运行，第二次运行后显示趋势。",
+    ),
     "history.test": ("Test set", "测试集"),
     "history.caption": ("Runs of {name}", "{name} 的各次运行"),
     "history.run": ("Started, UTC", "开始时间（UTC）"),

@@ -12,10 +12,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "能判断。",
     ),
     "label_quality.agreed": (
-        "Of {rows} labels, {suspects} are doubted by a classifier; for {agreed} of them at least two "
-        "classifiers name the same other label. Those come first and are the ones worth the time.",
-        "{rows} 个标签中，有 {suspects} 个受到某个分类器的质疑；其中 {agreed} 个至少有两个分类器给出同一个其"
-        "他标签。它们排在最前面，最值得花时间复查。",
+        "For {agreed} of {rows} labels, at least two classifiers name the same other label. Those come first "
+        "and are the ones worth the time. In all, {suspects} are doubted by a classifier.",
+        "{rows} 个标签中，有 {agreed} 个至少有两个分类器给出同一个其他标签。它们排在最前面，最值得花时间复"
+        "查。受到某个分类器质疑的标签共 {suspects} 个。",
     ),
     "label_quality.alone": (
         "Of {rows} labels, {suspects} are doubted by a classifier, and for none do two classifiers name the "
@@ -24,6 +24,17 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{rows} 个标签中，有 {suspects} 个受到某个分类器的质疑，但没有一个得到两个分类器一致指向同一个其他标"
         "签。这样的证据较弱：分类器自己答错时，也会质疑正确的标签。",
     ),
+    "label_quality.often_wrong": (
+        "The classifiers that doubt are often wrong themselves ({shares} of the texts), so most of these "
+        "doubts will be their own mistakes.",
+        "提出质疑的分类器自己就常常答错（{shares}），因此大部分质疑很可能是它们自己的错误。",
+    ),
+    "label_quality.wrong": (
+        "The classifiers that doubt are wrong themselves in some texts ({shares}), so some of these doubts "
+        "will be their own mistakes.",
+        "提出质疑的分类器自己也会答错（{shares}），因此有些质疑是它们自己的错误。",
+    ),
+    "label_quality.wrong_one": ("{name} in {share}", "{name} 答错 {share}"),
     "label_quality.weak": (
         "What only one classifier doubts may as well be a mistake of its own.",
         "只有一个分类器质疑的标签，也可能是它自己答错了。",

@@ -7,6 +7,11 @@ TEXTS: dict[str, tuple[str, str]] = {
         "On its own this pair would count as decided, but not as one of {pairs} compared at once.",
         "单看这一对可以下结论，但同时比较 {pairs} 对时还不足以下结论。",
     ),
+    "statistics.few_discordant": (
+        "The interval leaves 0 out, but fewer than {few} texts tell the two apart; then the exact test has "
+        "to agree, and it does not.",
+        "区间虽不含 0，但能区分两者的文本不足 {few} 条，此时还须精确检验也成立，而它不成立。",
+    ),
     "statistics.decide.difference": (
         "If the difference stays as it is, some {rows} texts would confirm it.",
         "如果差距保持不变，大约 {rows} 条文本可以证实它。",
@@ -16,9 +21,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "within {margin} points.",
         "如果差距保持不变，大约 {rows} 条文本可以证明两者在 {margin} 个百分点以内等效。",
     ),
-    "statistics.decide.choice": (
-        "Some {rows} texts would decide it, if the differences stay as they are.",
-        "如果差距保持不变，大约 {rows} 条文本可以作出决定。",
+    "choice.undecided_rows": (
+        "Not decided: {rows} texts do not tell {candidates} apart. Some {needed} texts would decide it, if "
+        "the differences stay as they are.",
+        "暂无定论：{rows} 条文本分不出 {candidates} 的高下；若差距不变，约需 {needed} 条才能判定。",
     ),
     "statistics.weighted_f1": ("Weighted F1", "加权 F1"),
     "statistics.f1_note": (
@@ -50,7 +56,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "statistics.hierarchy.recall": ("Recall", "召回率"),
     "statistics.hierarchy.f1": ("Hierarchical F1", "层级 F1"),
     "statistics.hierarchy.consistent": ("Whole path answered", "给出完整路径"),
-    "statistics.hierarchy.first_wrong": ("Wrong from level {level}", "从第{level}级起出错"),
+    "statistics.hierarchy.first_wrong": ("Wrong from level {level}", "从第 {level} 级起出错"),
     "statistics.hierarchy.no_answer": ("of them {n} without an answer", "其中 {n} 条无回答"),
     "statistics.pairs.holm": ("p, corrected", "校正后的 p"),
     "statistics.pairs.macro_f1": ("Macro-F1, difference", "宏平均 F1 之差"),
@@ -63,21 +69,30 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "statistics.pairs.note": (
         "p is McNemar’s exact test, corrected after Holm for the {pairs} pairs at this level; the "
-        "verdict rests on Tango’s score tests with the same correction, so it holds over all pairs. The "
+        "verdict rests on Tango’s score tests with the same correction, so it holds over all pairs; where "
+        "fewer than {few} texts tell two apart, “better” needs the exact test as well. The "
         "interval is that of each pair alone. How many texts would decide: with a power of 80 %, if the "
         "differences stay as they are.",
         "p 来自 McNemar 精确检验，并按 Holm 方法对本级的 {pairs} 对比较作了校正；结论依据同样校正过的 "
-        "Tango 得分检验，因此对所有对同时成立。区间是每一对单独的区间。所需条数按 80 % 的检验功效、差距保"
+        "Tango 得分检验，因此对所有对同时成立；能区分两者的文本不足 {few} 条时，“更好”还须精确检验也成立。"
+        "区间是每一对单独的区间。所需条数按 80 % 的检验功效、差距保"
         "持不变估算。",
     ),
     "statistics.pairs.note_one": (
         "With a single pair there is nothing to correct for: the verdict is “better” where the 95 % "
-        "interval leaves 0 out, “equivalent” where the 90 % interval lies inside the margin. How many "
+        "interval leaves 0 out (and, where fewer than {few} texts tell the two apart, the exact test "
+        "agrees), “equivalent” where the 90 % interval lies inside the margin. How many "
         "texts would decide: with a power of 80 %, if the difference stays as it is.",
-        "只有一对，无需校正：95 % 区间不含 0 即为“更好”，90 % 区间落在界限内即为“等效”。所需条数按 80 % "
+        "只有一对，无需校正：95 % 区间不含 0 即为“更好”（能区分两者的文本不足 {few} 条时，还须精确检验也成"
+        "立），90 % 区间落在界限内即为“等效”。所需条数按 80 % "
         "的检验功效、差距保持不变估算。",
     ),
     "statistics.pairs.examples": ("{a} against {b}: examples", "{a} 对 {b}：示例"),
+    "statistics.pairs.examples_of_some": (
+        "Examples are shown for {shown} of the {pairs} pairs, those of the verdict first; scores.json names "
+        "texts for all of them.",
+        "此处只给出 {pairs} 对中 {shown} 对的示例，结论所涉及的优先；其余各对的示例文本编号见 scores.json。",
+    ),
     "statistics.pairs.only_right": ("Only {name} right", "只有 {name} 答对"),
     "statistics.pairs.wrong_same_title": ("Both wrong, with the same answer", "都错，且答案相同"),
     "statistics.pairs.wrong_differently_title": ("Both wrong, with different answers", "都错，但答案不同"),

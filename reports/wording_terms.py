@@ -67,4 +67,3 @@ TEXTS: dict[str, tuple[str, str]] = {
     "curve.dev_accuracy": ("Dev accuracy", "开发集准确率"),
     "curve.dev_macro_f1": ("Dev macro-F1", "开发集宏平均 F1"),
 }
-

@@ -6,10 +6,10 @@ TEXTS = {
     "clauses.comma": "，",
     "clauses.and": "，",
     "level.only": "总体",
-    "level.one": "第{level}级",
+    "level.one": "第 {level} 级",
     "level.last": "完整路径",
     "column.level.only": "准确率",
-    "column.level.one": "第{level}级",
+    "column.level.one": "第 {level} 级",
     "column.level.last": "完整路径",
     "kind.bert": "微调 BERT",
     "kind.llm": "提示词 LLM",
@@ -69,15 +69,18 @@ TEXTS = {
     "verdict.undecided": "未定：{rows} 条文本分不出 {name} 与 {other} 的高下（差 {difference} 个百分点，95 "
     "% 区间 {low} 至 {high}）。",
     "baseline.better": "{where}：{model} 胜过廉价基线 {baseline}，但差距小到没有意义。",
-    "baseline.worse": "{where}：没有任何训练或提示的模型胜过廉价基线 {baseline}，其中最好的 {model} 落后 {d"
+    "baseline.worse": "{where}：没有任何经过训练或用提示词驱动的"
+    "模型胜过廉价基线 {baseline}，其中最好的 {model} 落后 {d"
     "ifference} 个百分点。",
-    "baseline.equivalent": "{where}：没有任何训练或提示的模型胜过廉价基线 {baseline}，其中最好的 {model} 与"
+    "baseline.equivalent": "{where}：没有任何经过训练或用提示词驱动的"
+    "模型胜过廉价基线 {baseline}，其中最好的 {model} 与"
     "它等效。",
-    "baseline.undecided": "{where}：没有证据表明任何训练或提示的模型胜过廉价基线 {baseline}，其中最好的 {mo"
+    "baseline.undecided": "{where}：没有证据表明任何经过训练或用提示词驱动"
+    "的模型胜过廉价基线 {baseline}，其中最好的 {mo"
     "del} 与它分不出高下。",
-    "choice.accuracy": "{name} 最准确，领先幅度超出偶然。",
+    "choice.accuracy": "{name} 准确率最高，优势在统计上显著。",
     "choice.equivalent": "{candidates} 的准确率在 {margin} 个百分点以内等效：请按时间和成本选择。",
-    "choice.undecided": "未定：{rows} 条文本分不出 {candidates} 的高下。",
+    "choice.undecided": "暂无定论：{rows} 条文本分不出 {candidates} 的高下。",
     "choice.levels_differ": "视级别而定：{candidates} 各在一个级别领先。",
     "choice.invalid": "不作推荐：本次比较无效。",
     "choice.nothing_to_compare": "无从比较：只有 {candidates} 的回答是完整的。",
@@ -114,7 +117,6 @@ TEXTS = {
     "card.not_stated": "不列出",
     "card.answered_only": "已回答的 {n} 条中 {share}",
     "card.speed": "速度",
-    "card.time": "回答用时",
     "card.training": "训练用时",
     "card.cost": "每 1,000 条成本",
     "card.failures": "无回答",

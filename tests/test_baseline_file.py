@@ -15,14 +15,16 @@ from hypothesis import strategies as st
 from harness import baseline
 from harness.matching import align
 from harness.record import Answered, Record, text_hash
+from harness.record import _of_data as record_of
 from prompts.errors import ConfigError, DatasetError
+from tests.simulated_run import three_classifiers, with_seeds
 
 NODES = (("Action",), ("Puzzle",), ("Action", "Shooter"), ("Action", "Fighting"), ("Puzzle", "Logic"))
 
 
 def answered(answers: list[int], **more: Any) -> Answered:
     plain: dict[str, Any] = {
-        "missing": 0, "items_per_s": 12.5, "device": "cpu", "concurrency": 8, "per_1000_usd": None,
+        "missing": 0, "request_failed": 0, "items_per_s": 12.5, "device": "cpu", "concurrency": 8, "per_1000_usd": None,
     }  # fmt: skip
     return Answered(answers=np.array(answers, dtype=np.int32), **(plain | more))
 
@@ -82,6 +84,41 @@ def test_a_classifier_that_did_not_finish_gets_no_baseline(tmp_path: Path) -> No
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_classifier_whose_requests_failed_too_often_gets_no_baseline(tmp_path: Path) -> None:
+    file = tmp_path / "baseline.json"
+    for failed, refused in ((5, False), (6, True)):
+        failing = answered([-1] * failed + [2] * (100 - failed), request_failed=failed)
+        one = record([2] * 100, classifiers={"gpt": failing})
+        if not refused:
+            baseline.write(one, file)
+            assert baseline.read(file).classifiers["gpt"].request_failed == failed
+            file.unlink()
+            continue
+        with pytest.raises(ConfigError) as raised:
+            baseline.write(one, file)
+        assert "the requests of gpt failed for 6 of 100 texts, more than 5%; ask again with " in str(
+            raised.value
+        )
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_half_a_surrogate_pair_in_a_label_or_an_id_is_written_and_read_back(tmp_path: Path) -> None:
+    nodes = (*NODES[:4], ("Puzzle", "half \ud83d"))
+    written = record([2, 4], gold=[2, 4], nodes=nodes, ids=("app-\udc00", "smile \U0001f600"))
+    baseline.write(written, tmp_path / "baseline.json")
+    read = baseline.read(tmp_path / "baseline.json")
+    assert (read.nodes, read.ids) == (written.nodes, written.ids)
+
+
+def test_a_further_training_is_still_one_in_the_file(tmp_path: Path) -> None:
+    data = with_seeds(three_classifiers(), 0.9, 0.88)
+    now = record_of(data)
+    baseline.write(now, tmp_path / "baseline.json")
+    read = baseline.read(tmp_path / "baseline.json")
+    assert set(read.classifiers) == {"bert", "bert-seed2000", "bert-seed2001", "llm", "tfidf"}
+    assert read.judged == now.judged == ["bert", "llm", "tfidf"]
+
+
 def changed(change: Callable[[dict[str, Any]], object]) -> str:
     content = json.loads(baseline.as_text(record([0, 2, -1])))
     change(content)
@@ -104,6 +141,8 @@ def changed(change: Callable[[dict[str, Any]], object]) -> str:
         (changed(lambda c: c["labels"].append(["A", "B"])), "without the one above it"),
         (changed(lambda c: c["labels"].append(["Action"])), "a path stands twice"),
         (changed(lambda c: c["classifiers"][0].update(items_per_s="fast")), "damaged at classifiers.0.items_per_s"),
+        (changed(lambda c: c["classifiers"][0].pop("request_failed")), "damaged at classifiers.0.request_failed: field"),
+        (changed(lambda c: c["labels"].append([7])), "damaged at labels.5.0: "),
         (changed(lambda c: c["classifiers"][1].update(name="bert")), "a name stands twice"),
         (changed(lambda c: c["apps"][1].pop()), "app 2: expected id, hash, gold and 2 answer(s)"),
         (changed(lambda c: c["apps"][1].__setitem__(2, 0)), "app 2, id 'app-1': gold 0 is not"),
@@ -149,12 +188,12 @@ def test_rows_and_labels_in_another_order_are_the_same_answers() -> None:
 @pytest.mark.parametrize(
     ("before", "message"),
     [
-        (record([0, 1], ids=("app-0", "app-9")), "2 app(s) stand in one of the two only ('app-1', 'app-9')"),
-        (record([0, 1], texts=(text_hash("text 0"), text_hash("text one"))), "1 app(s) have another text ('app-1')"),
-        (record([0, 1], gold=[2, 4]), "1 app(s) have another gold label ('app-1')"),
-        (record([0, 1, 2]), "1 app(s) stand in one of the two only ('app-2')"),
+        (record([0, 1], ids=("app-0", "app-9")), "2 text(s) stand in one of the two only ('app-1', 'app-9')"),
+        (record([0, 1], texts=(text_hash("text 0"), text_hash("text one"))), "1 text(s) have another text ('app-1')"),
+        (record([0, 1], gold=[2, 4]), "1 text(s) have another gold label ('app-1')"),
+        (record([0, 1, 2]), "1 text(s) stand in one of the two only ('app-2')"),
         (record([0, 1], nodes=(*NODES[:4], ("Puzzle", "Words"))), "2 label(s) stand in one of the two only"),
-        (record([0] * 9, ids=tuple("abcdefghi")), "11 app(s) stand in one of the two only ('app-0', 'app-1', 'a', ...)"),
+        (record([0] * 9, ids=tuple("abcdefghi")), "11 text(s) stand in one of the two only ('app-0', 'app-1', 'a', ...)"),
     ],
 )  # fmt: skip
 def test_unlike_data_is_refused_with_how_many_and_which(before: Record, message: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from junitparser import JUnitXml
+from scipy.stats import binom
 
 from harness.cli import main
 from tests.command import Said, harness
@@ -128,9 +130,13 @@ def test_a_loss_that_is_neither_sure_nor_ruled_out_ends_with_3(
     said = check(later, "--against", run, "--junit", "gate.xml")
     assert said.code == 3, said
     assert said.out.startswith("Not decided: tfidf at level 1 and tfidf on the whole path.\n")
-    assert "can neither be shown nor ruled out with 300 apps" in said.out
+    assert "can neither be shown nor ruled out with 300 texts" in said.out
     xml = JUnitXml.fromfile(str(tmp_path / "gate.xml"))
     assert (xml.failures, xml.errors) == (0, 2)
+    # 4 of 300 were lost, none won. At 5 % / 4 levels not yet sure, 7 losses are a sure loss: 0.5 ** 7 < 0.0125.
+    enough = re.findall(r"If texts go on to flip as often, some (\d+) in all show the loss", said.out)
+    assert len(enough) == 2
+    assert all(0.8 <= binom.sf(6, int(rows), 4 / 300) < 0.82 for rows in enough)
     assert check(later, "--against", run, "--margin", "0.1").code == 0
 
 
@@ -138,16 +144,62 @@ def test_a_classifier_that_did_not_finish_is_never_a_pass_on_either_side(run: Pa
     partial = spoiled(run, tmp_path, 0, keep=290)
     said = harness("check", partial, "--against", run, cwd=tmp_path)
     assert said.code == 3, said
-    assert said.out.startswith("Not decided: tfidf has not answered 10 apps of this run.\n")
+    assert said.out.startswith("Not decided: tfidf has not answered 10 texts of this run.\n")
     said = harness("check", run, "--against", partial, cwd=tmp_path)
     assert said.code == 3, said
-    assert "10 apps of the baseline" in said.out
+    assert "10 texts of the baseline" in said.out
     assert harness("check", partial, "--against", run, "--classifier", "majority", cwd=tmp_path).code == 0
     line = refused(harness("baseline", partial, "baseline.json", cwd=tmp_path))
     assert "tfidf has answered 290 of 300 texts" in line
     assert not (tmp_path / "baseline.json").exists()
     only = harness("baseline", partial, "baseline.json", "--classifier", "majority", cwd=tmp_path)
     assert only.code == 0, only
+
+
+def failing(run: Path, folder: Path, failed: int) -> Path:
+    """Copy a run and let the first requests of tfidf fail on every attempt."""
+    copy = folder / f"{failed}-failed"
+    shutil.copytree(run, copy)
+    file = copy / "classifiers/tfidf/predictions.jsonl"
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    rows[:failed] = [row | {"path": [], "failure": "request_failed"} for row in rows[:failed]]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return copy
+
+
+def test_a_baseline_crippled_by_failed_requests_is_no_yardstick(
+    run: Path, tmp_path: Path, check: Callable[..., Said]
+) -> None:
+    crippled, worse = failing(run, tmp_path, 150), spoiled(run, tmp_path, 100)
+    assert check(worse, "--against", run).code == 1
+    said = check(worse, "--against", crippled, "--junit", "gate.xml", "--markdown", "gate.md")
+    told = "the requests of tfidf failed on every attempt for 150 texts of the baseline"
+    assert said.code == 3, said
+    assert said.out.startswith(f"Not decided: {told}.\n")
+    assert JUnitXml.fromfile(str(tmp_path / "gate.xml")).errors == 1
+    assert told in (tmp_path / "gate.md").read_text()
+    line = refused(harness("baseline", crippled, "baseline.json", cwd=tmp_path))
+    assert (
+        "the requests of tfidf failed for 150 of 300 texts, more than 5%; ask again with `harness compare"
+        in line
+    )
+    few = failing(run, tmp_path, 15)
+    assert harness("baseline", few, "baseline.json", cwd=tmp_path).code == 0
+    assert check(run, "--against", "baseline.json").code == 0
+
+
+def test_failed_requests_of_this_run_are_never_a_pass(
+    run: Path, tmp_path: Path, check: Callable[..., Said]
+) -> None:
+    crippled = failing(run, tmp_path, 16)
+    assert check(crippled, "--against", crippled).code == 3
+    said = check(crippled, "--against", run, "--margin", "0.2")
+    assert said.code == 3, said
+    assert said.out.startswith(
+        "Not decided: the requests of tfidf failed on every attempt for 16 texts of this run.\n"
+    )
+    few = failing(run, tmp_path, 15)
+    assert check(few, "--against", run, "--margin", "0.2").code == 0
 
 
 def test_a_named_pair_is_checked_and_an_unknown_name_is_refused(
@@ -219,7 +271,7 @@ def test_limits_on_speed_and_cost_fail_pass_or_stay_open(
     assert code("--max-slowdown", "9", later=untimed) == 3
     said = check(now, "--against", before, "--max-slowdown", "2")
     assert said.out.startswith("Worse than the baseline: speed of tfidf and speed of majority.\n")
-    assert "speed of tfidf: limit exceeded. 12.0 items/s, before 30.0; allowed: 2 times as slow." in said.out
+    assert "speed of tfidf: limit exceeded. 12.0 texts/s, before 30.0; allowed: 2 times as slow." in said.out
 
 
 def test_an_unknown_price_leaves_a_cost_limit_open(
@@ -231,7 +283,7 @@ def test_an_unknown_price_leaves_a_cost_limit_open(
     file.write_text(file.read_text().replace("machine_usd_per_hour = 0.5", ""))
     said = check(copy, "--against", run, "--max-cost-ratio", "2")
     assert said.code == 3, said
-    assert "limit not known. unknown per 1,000 apps, before " in said.out
+    assert "cannot be checked: the cost is unknown; set machine_usd_per_hour under [compare]" in said.out
 
 
 def test_chinese_is_said_where_the_run_is_in_chinese(
@@ -242,7 +294,7 @@ def test_chinese_is_said_where_the_run_is_in_chinese(
     file.write_text(file.read_text().replace('language = "en"', 'language = "zh"'))
     said = check(copy, "--against", run)
     assert said.code == 1, said
-    assert said.out.startswith("比基线差：tfidf（第1级），tfidf（完整路径）。\n")
+    assert said.out.startswith("比基线差：tfidf（第 1 级），tfidf（完整路径）。\n")
 
 
 def test_other_data_is_refused_with_how_many_differ(
@@ -253,7 +305,7 @@ def test_other_data_is_refused_with_how_many_differ(
     file = copy / "test.jsonl"
     file.write_text(file.read_text().replace("test 7 ", "test seven "))
     line = refused(check(copy, "--against", run, "--junit", "g.xml", "--markdown", "g.md"))
-    assert "3 app(s) have another text ('test-Shooter-7', 'test-Fighting-7', 'test-Logic-7')" in line
+    assert "3 text(s) have another text ('test-Shooter-7', 'test-Fighting-7', 'test-Logic-7')" in line
     assert not (tmp_path / "g.xml").exists()
     assert not (tmp_path / "g.md").exists()
 

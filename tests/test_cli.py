@@ -78,7 +78,7 @@ def test_compare_without_an_argument_runs_the_experiment_of_this_folder_and_writ
         "taxonomy.json", "test.jsonl",
     ]  # fmt: skip
     scores = json.loads((run / "scores.json").read_text())
-    assert scores["schema"] == 1
+    assert scores["schema"] == 2
     assert scores["classifiers"]["tfidf"]["levels"][0]["accuracy"]["value"] == 1.0
     assert scores["classifiers"]["majority"]["levels"][0]["accuracy"]["right"] == 6
     rows = lines(run / "classifiers/tfidf/predictions.jsonl")

@@ -91,3 +91,9 @@ def test_the_table_has_every_key_of_every_row_and_names_the_known_ones():
     )
     assert heads == ["Epoch", "Training loss", "odd thing"]
     assert "7.5000" in html
+
+
+def test_a_chart_of_nothing_but_accuracy_is_called_so():
+    (only,) = drawn(({"epoch": 1, "dev_accuracy": 0.5},))
+    assert only.title == "Dev accuracy by epoch"
+    assert drawn(FULL)[1].title == "Dev figures by epoch"

@@ -15,14 +15,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reports import drawing, svg
+from prompts.characters import in_xml
+from reports import drawing
 from reports.all_charts import all_charts, for_files
-from reports.names import place_names
+from reports.chart_files import file_names
+from reports.name_places import place_names
 from reports.page import render
 from reports.plots import Chart, Scale, Series
 from reports.scores import score
 from reports.svg import LIGHT, width, wrapped
 from reports.ticks import ticks
+from reports.wording import percent, points
 from tests.simulated_run import three_classifiers
 from tests.test_page import PAYLOADS
 
@@ -235,4 +238,54 @@ def test_thirty_charts_are_drawn_in_seconds():
 
 def test_no_number_of_a_file_has_more_than_two_decimals():
     assert re.findall(r"\d\.\d{3,}", drawing.file(chart())) == []
-    assert svg.printable("a\x00b") == "a\N{REPLACEMENT CHARACTER}b"
+    assert in_xml("a\x00b") == "a\N{REPLACEMENT CHARACTER}b"
+
+
+def test_files_are_called_after_the_classifiers_and_none_takes_the_place_of_another():
+    names = ["a/b", "a b", "A:B", "射击", "../..", "x" * 500, "\ud800"]
+    charts = [chart(key=f"training-{n}-loss", file=f"training-{name}-loss") for n, name in enumerate(names)]
+    found = list(file_names([*charts, chart(key="plain"), chart(key="odd", file="///")]))
+    assert found[:4] == [
+        "training-a-b-loss",
+        "training-a-b-loss-2",
+        "training-A-B-loss-3",
+        "training-射击-loss",
+    ]
+    assert found[-2:] == ["plain", "odd"]
+    assert len({name.casefold() for name in found}) == len(names) + 2
+    assert all(re.fullmatch(r"[\w-]+", name) and len(name) < 70 for name in found)
+
+
+def test_accuracies_and_differences_have_their_figures_the_floor_and_the_margin_beside_the_marks():
+    data = three_classifiers()
+    scores = score(data)
+    charts = {one.key: one for one in for_files(data, scores)}
+    accuracy, difference = charts["accuracy-whole-path"], charts["difference-whole-path"]
+    for name in ("bert", "tfidf", "llm"):
+        rate = scores["classifiers"][name]["levels"][-1]["accuracy"]
+        assert percent(rate["value"]) in words_of(drawing.file(accuracy))
+    for pair in scores["pairs"]:
+        assert points(pair["levels"][-1]["difference"]) in words_of(drawing.file(difference))
+    assert difference.zone == (-2.0, 2.0)
+    assert LIGHT["band"] in drawing.file(difference)
+    assert accuracy.uprights == (scores["floor"][-1]["majority_accuracy"],)
+
+
+def test_an_interval_upwards_is_drawn_inside_the_axis():
+    one = Series(name="a", points=((1, 0.5),), colour=1, form="dots", rise=((0.2, 0.7),))
+    plain = replace(one, rise=())
+    up = Scale(title="", kind="share")
+    with_bar, without = (str(drawing.inline(chart(up=up, series=(series,)))) for series in (one, plain))
+    assert with_bar.count("stroke-width:2.5") == without.count("stroke-width:2.5") + 1
+    assert "20 %" in with_bar
+    assert "20 %" not in without
+
+
+@given(
+    st.lists(st.floats(0, 1), min_size=1, max_size=5),
+    st.floats(0.01, 1),
+)
+def test_an_axis_is_as_long_as_it_has_to_be_at_least(shares, least):
+    axis = ticks(Scale(title="", kind="share", least=least), shares)
+    assert axis.high - axis.low >= least - 1e-9
+    assert 0 <= axis.low <= min(shares) <= max(shares) <= axis.high <= 1

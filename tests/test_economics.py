@@ -10,11 +10,15 @@ from hypothesis import strategies as st
 from reports import economics_page
 from reports.answers import Timing
 from reports.economics import VOLUMES, Bill, break_even, verdict_of
+from reports.economics_page import cost_sentences
 from reports.page import render
 from reports.scores import score
+from reports.summary import summary
+from reports.ticks import ticks
 from reports.wording import Words
 from reports.wording_economics import TEXTS
 from tests.simulated_run import PATHS, answered, classifier, examples, run, three_classifiers
+from tests.test_next_steps import CLEAR, scores_of
 
 TEST = examples([PATHS[0]] * 100)
 
@@ -330,3 +334,130 @@ def test_every_key_is_documented():
         *(one["cost"], one["cost"]["volumes"][0], one["time"]),
     ):
         assert set(part) - named == set()
+
+
+def some_failed(failed, usd=0.001, name="llm"):
+    """100 answers, so many of them requests that failed and report no tokens."""
+    rows = [one | {"failure": "request_failed", "path": [], "cost_usd": None} for one in said(80)[:failed]]
+    return classifier(name, rows + said(80, usd)[failed:], kind="llm", timing=timing())
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_request_that_failed_is_no_missing_token_price_and_the_page_says_what_helps(language):
+    data = run(TEST, [bert(), some_failed(2)], machine_usd_per_hour=3.6, language=language)
+    scores = score(data)
+    cost = scores["classifiers"]["llm"]["cost"]
+    assert (cost["known"], cost["total_usd"], cost["missing"]) == (False, None, ["failed_requests"])
+    assert (cost["unpriced_answers"], cost["unpriced_requests"]) == (2, 2)
+    # 98 answers at $0.001 each
+    assert (cost["per_1000_usd"], cost["per_1000_n"]) == (pytest.approx(1.0), 98)
+    assert scores["cost"]["break_even"][0]["case"] == "crosses"
+    html = render(data, scores)
+    assert "harness compare --resume RUN" in html
+    assert "[prices." not in html
+    marked = {"en": "by 98 of 100 answers", "zh": "按 100 条中的 98 条计"}[language]
+    assert f"$1.00 ({marked})" in html.replace("（", " (").replace("）", ")")
+    rows = {cells[0]: cells[-1] for cells in summary(scores).rows}
+    assert marked in rows["llm"]
+    assert marked not in rows["bert"]
+    assert marked in scores["verdict"]["cost"]["sentence"]
+
+
+def test_a_price_that_rests_on_all_answers_is_not_marked():
+    scores = scored(bert(), llm())
+    for one in scores["classifiers"].values():
+        assert one["cost"]["per_1000_n"] == 100
+        assert economics_page.only_answered(one, Words.of("en")) is None
+    assert all("of 100 answers" not in row[-1] for row in summary(scores).rows)
+
+
+def test_tokens_without_a_price_leave_the_price_unknown_whatever_else_failed():
+    cost = scored(some_failed(2, usd=None))["classifiers"]["llm"]["cost"]
+    assert cost["missing"] == ["token_price", "failed_requests"]
+    assert (cost["per_1000_usd"], cost["per_1000_n"]) == (None, None)
+    nothing = scored(some_failed(100))["classifiers"]["llm"]["cost"]
+    assert (nothing["missing"], nothing["per_1000_usd"]) == (["failed_requests"], None)
+
+
+def told(scores, spent="cost"):
+    return [one for one in scores[spent]["sentences"] if "superfluous" in one or one.startswith("More")]
+
+
+def test_more_accuracy_costs_more_only_where_each_is_surely_more_accurate_than_the_one_before():
+    sure = scored(llm("cheap", right=50, usd=0.001), llm("mid", right=75, usd=0.002), llm("dear", 99, 0.003))
+    assert told(sure) == [
+        "More accuracy costs more at level 1 and on the whole path: of cheap, mid and dear, each costs more than "
+        "the one before and is more accurate."
+    ]
+    unsure = scored(llm("dear", right=91, usd=0.002), llm("cheap", right=90, usd=0.001))
+    assert unsure["pairs"][0]["levels"][0]["verdict"] != "better"
+    assert told(unsure) == [
+        "None of cheap and dear is superfluous by its cost at level 1 and on the whole path, but that each of them, "
+        "named from cheap to dear, is more accurate than the one before is not shown."
+    ]
+    half = scored(llm("a", right=50, usd=0.001), llm("b", right=98, usd=0.002), llm("c", 99, 0.003))
+    assert all(one.startswith("None of a, b and c") for one in told(half))
+
+
+def test_more_accuracy_takes_longer_only_where_it_is_shown():
+    slow = llm("slow", right=99, answer_s=500.0)
+    assert told(scored(llm("fast", right=50), slow), "time")[0].startswith("More accuracy takes longer")
+    assert told(scored(llm("fast", right=98), slow), "time")[0].startswith("None of fast and slow")
+
+
+def test_two_that_spend_the_same_and_get_as_much_right_have_no_order_to_tell_of():
+    scores = scored(bert("a"), bert("b"))
+    assert told(scores) == told(scores, "time") == []
+    assert len(told(scored(bert("a"), bert("b"), bert("c", right=99, answer_s=99.0)))) == 0
+
+
+def test_a_range_that_is_the_point_itself_is_shown_once():
+    # Both trainings follow the machine's hour, as both answers do: nothing moves the point.
+    data = run(
+        TEST, [bert("a", train_s=36.0, answer_s=1e4), bert("b", train_s=3600.0)], machine_usd_per_hour=3.6
+    )
+    scores = score(data)
+    (pair,) = scores["cost"]["break_even"]
+    assert (pair["case"], pair["texts_low"], pair["texts_high"]) == ("crosses", pair["texts"], pair["texts"])
+    html = render(data, scores)
+    point = economics_page.about(pair["texts"])
+    assert html.count(f'<td class="n">{point}</td>') == 2
+    assert f"{point} to {point}" not in html
+
+
+def test_an_undecided_difference_is_not_drawn_as_bottom_against_top_and_the_intervals_are_in_sight():
+    scores = scored(bert(right=59), llm(right=58))
+    for drawn in economics_page.charts(scores, Words.of("en"), {"bert": 1, "llm": 2})[:2]:
+        ends = [end for series in drawn.series for interval in series.rise for end in interval]
+        rates = [scores["classifiers"][name]["levels"][-1]["accuracy"] for name in ("bert", "llm")]
+        assert ends == [rate[end] for rate in rates for end in ("low", "high")]
+        axis = ticks(drawn.up, [series.points[0][1] for series in drawn.series] + ends)
+        assert axis.low <= min(ends) < max(ends) <= axis.high
+        close = ticks(drawn.up, [series.points[0][1] for series in drawn.series])
+        assert close.high - close.low >= 0.2
+
+
+def test_a_table_of_nothing_but_unknown_prices_is_left_out():
+    tables = [
+        render(data, score(data)).count("<caption>Cost with the training in it")
+        for data in (run(TEST, [bert(), bert("other")], machine_usd_per_hour=price) for price in (None, 3.6))
+    ]
+    assert tables == [0, 1]
+
+
+def test_what_the_dearer_one_buys_is_named_and_a_break_even_of_a_few_texts_is_not():
+    scores = scores_of(CLEAR, (2.0, 1.0))  # a is surely the more accurate one
+    pair = {"a": "a", "b": "b", "first": "b", "beyond": None, "sensitivity": []}
+    words = Words.of("en")
+    scores["cost"]["break_even"] = [{**pair, "case": "always"}]
+    assert cost_sentences(scores, words)[0] == (
+        "b is cheaper than a at any volume. What a costs more buys accuracy (+10.0 points on the whole path), "
+        "not savings."
+    )
+    scores["cost"]["break_even"] = [{**pair, "case": "always", "first": "a"}]
+    assert "never pays off" in cost_sentences(scores, words)[0]
+    crossing = {**pair, "case": "crosses", "beyond": "a", "crosses_at_all_prices": True}
+    for texts, told in ((40, False), (150, True)):
+        span = {"texts": texts, "texts_low": texts / 2, "texts_high": texts * 2}
+        scores["cost"]["break_even"] = [crossing | span]
+        assert any("beyond that" in one for one in cost_sentences(scores, words)) is told

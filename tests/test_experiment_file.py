@@ -87,6 +87,31 @@ def test_a_key_in_the_file_is_refused_without_repeating_it(tmp_path: Path, line:
     assert "verysecret" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "name", ["", "..", ".a", "../../../evil", "a/b", "a\\b", "a\x1b[31m", "a\nb", "a\u202eb", "a.", "a ", "x" * 61, "meta:a"]
+)  # fmt: skip
+def test_a_name_that_is_no_folder_is_refused_in_one_line_before_anything_is_written(
+    tmp_path: Path, name: str
+) -> None:
+    experiment = tomllib.loads(GOOD)
+    experiment["classifiers"] = {name: {"kind": "baselin"}}
+    path = write(tmp_path, tomli_w.dumps(experiment))
+    with pytest.raises(ConfigError) as caught:
+        read(path)
+    assert str(caught.value).startswith(
+        f"{path}: [classifiers.{name!r}] no name for a classifier; it becomes"
+    )
+    assert "\n" not in str(caught.value)
+    assert "\x1b" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["通用 模型", "gpt-4o mini", "qwen2.5:7b", "a.b", "gold", "x" * 60])
+def test_every_other_name_is_taken(tmp_path: Path, name: str) -> None:
+    experiment = tomllib.loads(GOOD)
+    experiment["classifiers"] = {name: {"kind": "baseline"}}
+    assert [part.name for part in read(write(tmp_path, tomli_w.dumps(experiment))).experiment.parts] == [name]
+
+
 def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"nowhere.toml: no such experiment file; .*sample.*harness init"):
         find(str(tmp_path / "nowhere.toml"))

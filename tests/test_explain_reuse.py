@@ -21,6 +21,7 @@ from harness.explain_reuse import RUNS_SHOWN, Change, Explanation, Fit, differen
 from harness.explain_view import lines
 from harness.run_folder import RunFolder
 from prompts.taxonomy import Taxonomy
+from tests.simulated_run import row
 
 LLM = {"kind": "llm", "model": "m", "temperature": 0.0, "seed": None, "prompt_sha256": "a" * 64}
 TRAINING = {"kind": "bert", "epochs": 3, "base_sha256": "b" * 64}
@@ -58,7 +59,7 @@ def put_run(
     given = dict.fromkeys(texts) if answers is None else answers
     if identity is not None:
         run.write(f"classifiers/{classifier}/identity.json", dict(identity))
-        rows = [{"id": id, "path": [], "failure": failure} for id, failure in given.items()]
+        rows = [row(id, [], failure=failure) for id, failure in given.items()]
         run.predictions(classifier).write_text(json_lines(rows))
     if training is not None:
         run.write(f"classifiers/{classifier}/model/{reuse.TRAINING_IDENTITY}", dict(training))
@@ -102,7 +103,7 @@ def test_every_text_is_counted_once(tmp_path: Path) -> None:
 def test_the_last_line_of_an_id_counts_and_a_half_written_one_does_not(tmp_path: Path) -> None:
     earlier = put_run(tmp_path, "1", identity=LLM, answers={"1": "request_failed"})
     with earlier.run.predictions("gpt").open("a") as file:
-        file.write(json_lines([{"id": "1", "failure": None}]) + '{"id": "2", "fail')
+        file.write(json_lines([row("1", [])]) + '{"id": "2", "fail')
     assert fit(earlier, wanted()) == Fit(answers=1, failures={}, unanswered=2, changed=0, absent=0)
 
 

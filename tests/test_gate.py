@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,13 +11,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from junitparser import JUnitXml
+from markdown_it import MarkdownIt
 from scipy.stats import binomtest
 
 from reports.gate import ALPHA, Counted, Decision, Limit, Obstacle, decide, loss_p, right_depth
 from reports.gate_junit import junit
-from reports.gate_view import Flip, Outcome, escaped, headline, labels_named, lines, markdown, plain
+from reports.gate_power import rows_to_pass_or_fail
+from reports.gate_view import Flip, Outcome, headline, labels_named, lines, markdown, plain
+from reports.markdown import MOST_CHARACTERS, escape
 from reports.wording import Words
 
+MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 EN, ZH = Words.of("en"), Words.of("zh")
 
 
@@ -128,6 +134,47 @@ def test_labels_only_fail_the_gate_when_asked_to_and_never_leave_it_open() -> No
     assert told.labels[0].p_holm == pytest.approx(3 * told.labels[0].p)
 
 
+def test_with_labels_the_levels_are_corrected_over_the_labels_too() -> None:
+    """By hand: 8 lost and 1 won have p = 10 / 512; of 1 and 3 tests together 0.020 and 0.059."""
+    level = counted(8, 1, 100)
+    labels = [counted(4, 1, 50, label=("Action",)), counted(4, 0, 50, label=("Puzzle",))]
+    without, with_labels = (decide([level], labels, margin=0.02, by_label=by) for by in (False, True))
+    assert without.levels[0].p_holm == pytest.approx(10 / 512)
+    assert with_labels.levels[0].p_holm == pytest.approx(30 / 512)
+    assert [found.p_holm for found in with_labels.labels] == pytest.approx([3 / 16, 2 / 16])
+    assert (without.verdict, with_labels.verdict) == ("worse", "undecided")
+
+
+def test_only_an_undecided_level_is_told_how_many_texts_decide_it() -> None:
+    levels = [counted(50, 40), counted(90, 30, level=2), counted(2, 2, level=3)]
+    open_, worse, passed = decide(levels, margin=0.02).levels
+    assert (open_.verdict, worse.decisive(0.02), passed.decisive(0.02)) == ("undecided", None, None)
+    # Holm has rejected one of three: the loss is still to pass 5 % / 2.
+    expected = rows_to_pass_or_fail(50 / 800, 40 / 800, margin=0.02, alpha=0.05, alpha_loss=0.025)
+    assert open_.decisive(0.02) == expected
+    assert expected is not None
+    assert expected.rows > 800
+
+
+def test_how_many_texts_decide_stands_on_the_terminal_in_markdown_and_in_junit() -> None:
+    one = outcome(decide([counted(50, 40)], margin=0.02))
+    decisive = one.decision.levels[0].decisive(0.02)
+    assert decisive is not None
+    assert decisive.shows == "worse"
+    assert decisive.rows == 4_593
+    for words, told in (
+        (
+            EN,
+            "If texts go on to flip as often, some 4,600 in all show the loss with a chance of 80 %.",
+        ),
+        (ZH, "若翻转比例不变，测试集约需 4,600 条文本，才有 80 % 的机会证实下降。"),
+    ):
+        assert told in "\n".join(lines(one, words))
+        assert told in markdown(one, words)
+        (case,) = next(iter(JUnitXml.fromstring(junit(one, words))))
+        assert told in case.result[0].message
+
+
 @pytest.mark.parametrize(
     ("kind", "most", "now", "before", "verdict"),
     [
@@ -192,6 +239,8 @@ FULL = outcome(
         ],
         obstacles=[
             Obstacle(kind="missing", classifier="gpt", side="before", rows=3),
+            Obstacle(kind="requests_failed", classifier="gpt", side="before", rows=60),
+            Obstacle(kind="requests_failed", classifier="gpt", side="now", rows=60),
             Obstacle(kind="leakage", side="now"),
         ],
     ),
@@ -207,9 +256,9 @@ def test_everything_is_said_in_both_languages(words: Words) -> None:
     assert all(line and "{" not in line for line in told)
     assert len({line.strip() for line in told}) == len(told)
     xml = JUnitXml.fromstring(junit(FULL, words))
-    assert xml.tests == 3 + 1 + 9 + 2
+    assert xml.tests == 3 + 1 + 9 + 4
     assert xml.failures == 1 + 1 + 3  # a level, a label, three limits
-    assert xml.errors == 2 + 3 + 2  # two levels, the limits without a figure, two obstacles
+    assert xml.errors == 2 + 3 + 4  # two levels, the limits without a figure, four obstacles
     text = markdown(FULL, words)
     assert text.count("| app-") == 31
     assert len(text) < 65_536
@@ -229,27 +278,52 @@ def test_a_label_that_is_not_surely_lost_passes_in_junit() -> None:
     assert (xml.tests, xml.failures, xml.errors) == (2, 0, 0)
 
 
-HOSTILE = (
-    "<img src=x onerror=alert(1)> | **bold** `code` [a](http://b)\n# title @everyone \x1b[31m \x00 \ud800 ]]>"
-)
+HOSTILE = "<img src=x> | **bold** [a](http://b) www.c.de :tada: #12 GH-12\n# title @everyone \x1b[31m \x00 \ud800 ]]>"
 
 
 def test_a_hostile_text_is_only_text() -> None:
     decision = decide([counted(90, 30)], margin=0.02)
     one = outcome(decision, [flip(1, HOSTILE)], run=HOSTILE, depth=1)
     assert not any(sign in line for line in lines(one, EN) for sign in "\x1b\x00\n\ud800")
-    row = next(line for line in markdown(one, EN).splitlines() if "app-1" in line)
-    assert row.count("|") == 7
-    assert not any(sign in row for sign in "<>`*[]")
-    assert "@everyone" not in row
+    text = markdown(one, EN)
+    tokens = [token for block in MARKDOWN.parse(text) for token in (block, *(block.children or ()))]
+    assert not {"html_inline", "html_block", "link_open", "image", "em_open", "code_inline"} & {
+        token.type for token in tokens
+    }
+    cells = [token.content for token in tokens if token.type == "inline" and "bold" in token.content]
+    assert len(cells) == 2  # the title, and the text of the app, which is one cell
+    read = "".join(token.content for token in tokens if token.type in ("text", "text_special"))
+    assert "<img src=x> | **bold** [a](http" in read
+    assert not re.search(r"://|@everyone|#12|:tada|www\.|GH-12", read)
     (case,) = next(iter(JUnitXml.fromstring(junit(one, EN))))
-    assert "<img src=x onerror=alert(1)> | **bold**" in case.system_out
+    assert "<img src=x> | **bold**" in case.system_out
+
+
+def test_many_flips_of_many_classifiers_still_fit_a_comment_and_it_says_that_it_was_cut() -> None:
+    path = ("Role-Playing & Adventure", "Massively Multiplayer", "Open World [Sandbox]")
+    flips = [
+        replace(flip(n, "free coins & gems " * 6, lost=lost), classifier=f"model-{k}", gold=path, before=path, now=path)
+        for k in range(9)
+        for lost in (True, False)
+        for n in range(40)
+    ]  # fmt: skip
+    decision = decide([counted(90, 30)], margin=0.02)
+    text = markdown(outcome(decision, flips, depth=3), EN)
+    assert 50_000 < len(text) <= MOST_CHARACTERS
+    assert text.endswith("`--junit FILE` writes all of it.\n")
+    assert text.count("\n| app-") > 100
 
 
 @given(st.text(max_size=200))
 def test_every_text_becomes_one_line_of_markdown_and_valid_xml(text: str) -> None:
-    assert len(escaped(text).splitlines()) <= 1
+    assert len(escape(plain(text)).splitlines()) <= 1
     assert plain(text).isprintable()
     decision = decide([counted(90, 30)], margin=0.02)
     xml = junit(outcome(decision, [flip(1, text)], depth=1), EN)
     assert JUnitXml.fromstring(xml.encode("utf-8")).tests == 1
+
+
+def test_a_tiny_p_is_written_without_an_equals_sign() -> None:
+    told = "\n".join(lines(outcome(decide([counted(60, 0)], margin=0.02)), EN))
+    assert "p < 0.0001, corrected < 0.0001" in " ".join(told.split())
+    assert "p = 0.5" in "\n".join(lines(outcome(decide([counted(1, 0)], margin=0.02)), EN))

@@ -17,7 +17,7 @@ from reports.drawing import file
 from reports.history import by_test_set, past_run, trends
 from reports.history_page import MOST_DRAWN, render
 from reports.scores import score
-from reports.wording import Words
+from reports.wording import Words, usd
 from tests.simulated_run import three_classifiers
 from tests.test_page import PAYLOADS, Page, poisoned
 
@@ -103,6 +103,50 @@ def test_only_runs_on_the_same_test_set_are_in_one_chart(root):
     assert line.points == ((1.0, value["value"]), (2.0, pytest.approx(value["value"] + 0.03)))
     assert line.band[0] == (1.0, value["low"], value["high"])
     assert "bert from " in made[0].alternative
+
+
+@pytest.mark.parametrize(
+    "names", [["baseline-a", "baseline-b"], ["main", "nightly-2"], ["12-1-x", "99999999-999999-b"]]
+)
+def test_the_name_of_a_renamed_run_is_never_cut(tmp_path, names):
+    for name in names:
+        put(tmp_path, name, changed())
+    (group,) = by_test_set(past(tmp_path))
+    across = trends(group, EN, {"bert": 1, "llm": 2, "tfidf": 3}, key="a")[0].across
+    assert sorted(word for _, word in across.ticks) == sorted(names)
+
+
+def test_beside_a_renamed_run_the_others_keep_their_short_stamp(tmp_path):
+    for name in ("20261120-100000-games", "20261121-110000-games", "main"):
+        put(tmp_path, name, changed())
+    (group,) = by_test_set(past(tmp_path))
+    across = trends(group, EN, {"bert": 1, "llm": 2, "tfidf": 3}, key="a")[0].across
+    assert {word for _, word in across.ticks} == {"11-20 10:00", "11-21 11:00", "main"}
+
+
+def test_a_run_scored_by_an_earlier_version_is_still_shown(tmp_path):
+    scores = changed(schema=1)
+    for one in scores["classifiers"].values():
+        one["calibration"] = None
+    for key in ("label_quality", "cascade", "cost"):
+        del scores[key]
+    put(tmp_path, "20261120-100000-games", scores)
+    text = told(tmp_path)
+    assert all(name in text for name in scores["classifiers"])
+    assert "cannot be read" not in text
+
+
+def test_the_table_writes_figures_as_the_report_does(tmp_path):
+    scores = changed()
+    scores["classifiers"]["bert"]["cost"]["per_1000_usd"] = 3.81e-06
+    scores["classifiers"]["llm"]["cost"]["per_1000_usd"] = 12345.6
+    scores["classifiers"]["tfidf"]["cost"]["per_1000_usd"] = None
+    put(tmp_path, "20261120-100000-games", scores)
+    text = told(tmp_path)
+    assert "3.81e-06" not in text
+    assert f"{usd(3.81e-06)}\n" in text
+    assert "$12,345.60" in text
+    assert "unknown" in text
 
 
 def test_runs_without_a_hash_are_joined_to_none(tmp_path):
@@ -233,3 +277,24 @@ def test_in_a_browser_page_and_chart_open_quietly_offline_and_fit(root, tmp_path
                 assert tab.evaluate("document.querySelectorAll('text').length") > 5
             context.close()
         browser.close()
+
+
+def test_one_run_is_told_in_the_singular_and_without_an_empty_column(tmp_path):
+    put(tmp_path, "20261120-100000-games", changed())
+    page = Page(render(past(tmp_path), "en")).text
+    assert "1 run on 1 test set, the newest first." in page
+    assert "texts, 1 run." in page
+    assert "One run so far; the trend appears with the second." in page
+    assert "Since the run before" not in page
+    put(tmp_path, "20261121-100000-games", changed(), test="cd" * 32)
+    put(tmp_path, "20261122-100000-games", changed(), test="cd" * 32)
+    page = Page(render(past(tmp_path), "en")).text
+    assert "3 runs on 2 test sets, the newest first." in page
+    assert page.count("Since the run before") == page.count("One run so far") == 1
+    assert "共 3 次运行、2 个测试集" in Page(render(past(tmp_path), "zh")).text
+
+
+def test_the_table_names_the_levels_of_its_accuracies(root, tmp_path):
+    assert "accuracy, level 1 / whole path" in told(root)
+    put(tmp_path / "deep", "20261120-100000-games", changed(levels=3))
+    assert "accuracy, level 1 / 2 / whole path" in told(tmp_path / "deep")

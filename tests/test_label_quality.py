@@ -241,3 +241,38 @@ def test_every_key_of_the_calibration_and_of_the_list_is_documented():
     named = set(re.findall(r"`([a-z_0-9]+)`", readme[readme.index("## scores.json") :]))
     for part in (scores["label_quality"], scores["classifiers"]["bert"]["calibration"]):
         assert set(keys(part)) - named - set(TWO) == set()
+
+
+def test_of_labels_doubted_alike_the_one_with_the_widest_gap_comes_first():
+    golds = [FLAT[place % 3] for place in range(90)]
+    test = examples(golds)
+    rows = []
+    gaps = {
+        "app-0000": (0.05, 0.85),
+        "app-0003": (0.01, 0.98),
+        "app-0006": (0.1, 0.82),
+    }  # of gold, of another
+    for one in test:
+        own, other = gaps.get(one.id, (0.8, 0.1))
+        scores = {path[0]: round(1 - own - other, 6) for path in FLAT}
+        second = FLAT[(FLAT.index(one.gold) + 1) % 3]
+        scores |= {one.gold[0]: own, second[0]: other}
+        rows.append(row(one.id, second if one.id in gaps else one.gold, scores=[scores]))
+    data = run(test, [classifier("bert", rows)], taxonomy=Taxonomy.from_paths(FLAT), data={})
+    review = score(data)["label_quality"]["review"]
+    # Nobody else agrees or answers gold, so that the gaps decide: 0.97, 0.80, 0.72.
+    assert [entry["id"] for entry in review] == ["app-0003", "app-0000", "app-0006"]
+    assert {tuple(entry["agree"]) for entry in review} == {("bert",)}
+
+
+def test_the_section_opens_with_how_often_those_who_doubt_are_wrong_and_leads_with_what_two_agree_on():
+    for skill, opening in (
+        (TWO, "wrong themselves in some texts"),
+        ({"bert": 1.5, "tfidf": 1.0}, "often wrong"),
+    ):
+        made = with_wrong_labels(rows=800, labels=8, wrong=0.05, skill=skill)
+        scores = score(made.data)
+        page = render(made.data, scores).replace("\N{NO-BREAK SPACE}", " ")
+        bert = 1 - scores["classifiers"]["bert"]["levels"][-1]["accuracy"]["value"]
+        assert page.index(opening) < page.index(f"For {scores['label_quality']['agreed']} of 800 labels")
+        assert f"(bert in {100 * bert:.0f} % and tfidf in " in page

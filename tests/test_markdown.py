@@ -1,14 +1,22 @@
 """The Markdown summary: it fits a comment, and no name or label in it becomes a link, a mention or markup."""
 
 from dataclasses import replace
+from io import StringIO
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
+from rich.console import Console
 
+from harness.run_folder import RunFolder
+from harness.summary import show
 from reports.markdown import MOST_CHARACTERS, escape, summary, table
+from reports.next_steps import next_steps
 from reports.scores import score
+from reports.summary import summary as summarise
+from reports.wording import SPACE, Words
 from tests.simulated_run import PATHS, answered, classifier, examples, run, three_classifiers
 from tests.test_page import PAYLOADS, poisoned
 
@@ -76,7 +84,7 @@ def test_any_text_shows_just_itself(text):
     )
 
 
-@pytest.mark.parametrize("text", ["@someone", "a@example.com", "#12", "owner/repo#12", ":tada:"])
+@pytest.mark.parametrize("text", ["@someone", "a@example.com", "#12", "owner/repo#12", ":tada:", "GH-12"])
 def test_what_github_reads_after_the_backslashes_are_gone_is_parted(text):
     assert JOINER in escape(text)
 
@@ -128,7 +136,7 @@ def test_it_is_the_same_text_for_the_same_scores():
 
 def test_in_chinese_it_has_chinese_heads():
     data = replace(three_classifiers(), language="zh")
-    assert "| 分类器 | 第1级 |" in summary("a", score(data))
+    assert "| 分类器 | 第 1 级 |" in summary("a", score(data))
 
 
 def test_a_run_of_very_many_classifiers_still_fits_a_comment_and_says_that_it_was_cut():
@@ -145,3 +153,20 @@ def test_a_run_of_very_many_classifiers_still_fits_a_comment_and_says_that_it_wa
 
 def test_a_run_without_answers_has_a_summary_all_the_same():
     assert "## empty" in summary("empty", score(run(examples([PATHS[0]]), [classifier("bert", [])])))
+
+
+def test_the_note_on_the_data_and_what_to_do_next_stand_before_the_table_there_and_on_a_terminal():
+    data = three_classifiers()
+    scores = score(replace(data, data={**data.data, "note": "Labelled by two people."}))
+    found = summarise(scores)
+    assert found.note == scores["note"] == "Labelled by two people."
+    assert found.steps == tuple(next_steps(scores, Words.of("en")))
+    console = Console(file=StringIO(), width=500)
+    show(scores, RunFolder(Path("run")), console)
+    for text, head in (
+        (shown(summary("a", scores)), "Classifier"),
+        (console.file.getvalue(), "Classifier"),
+    ):
+        plain = " ".join(text.replace(JOINER, "").split())
+        for one in (found.note, *found.steps):
+            assert plain.index(one.replace(SPACE, " ")) < plain.index(head)

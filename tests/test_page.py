@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 from string import Formatter
 
 import pytest
@@ -16,10 +17,21 @@ from prompts.taxonomy import Taxonomy
 from reports import wording, wording_en, wording_terms, wording_zh
 from reports.charts import difference_axis, share_axis
 from reports.page import render
+from reports.samples import pairs_with_examples
 from reports.scores import score
 from reports.summary import summary
 from reports.wording import MINUS, SPACE
-from tests.simulated_run import FLAT, PATHS, answered, classifier, examples, row, run, three_classifiers
+from tests.simulated_run import (
+    FLAT,
+    PATHS,
+    answered,
+    classifier,
+    examples,
+    of_quality,
+    row,
+    run,
+    three_classifiers,
+)
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 
@@ -305,6 +317,41 @@ def test_eight_hundred_texts_stay_far_below_three_megabytes():
     assert len(html.encode()) < 1_000_000
 
 
+def test_of_very_many_pairs_twelve_have_examples_those_of_the_verdict_first():
+    test = examples([PATHS[i % 5] for i in range(100)])
+    names = [f"c{number}" for number in range(9)]
+    data = run(test, [classifier(name, of_quality(name, test, 0.3)) for name in names])
+    scores = score(data)
+    shown = [frozenset((pair["a"], pair["b"])) for pair in pairs_with_examples(scores)]
+    first, last = (
+        {frozenset((one["name"], one["other"])) for one in level["comparisons"]}
+        for level in scores["verdict"]["levels"]
+    )
+    assert len(scores["pairs"]) == 36
+    assert len(set(shown)) == 12
+    assert set(shown) <= first | last or first | last <= set(shown)
+    best = scores["verdict"]["levels"][0]["ranking"][:2]
+    assert shown[0] == frozenset(best)
+    page = render(data, scores)
+    assert page.count(": examples") == 12 * 2
+    assert "Examples are shown for 12 of the 36 pairs" in page
+    few = three_classifiers(60)
+    assert "Examples are shown for" not in render(few, score(few))
+
+
+def test_every_class_of_the_templates_has_a_rule():
+    folder = Path(wording.__file__).parent
+    css = (folder / "style.css.j2").read_text(encoding="utf-8")
+    used = {
+        name
+        for path in folder.glob("*.html.j2")
+        for found in re.findall(r'class="([^"]*)"', path.read_text(encoding="utf-8"))
+        for name in re.sub(r"[^\s}]*\{\{.*?\}\}[^\s{]*", " ", found).split()
+    }
+    assert used >= {"card", "level", "range"}
+    assert {name for name in used if not re.search(rf"\.{name}\b", css)} == set()
+
+
 def test_the_chinese_page_says_so_and_has_no_english_sentence():
     data = replace(three_classifiers(), language="zh")
     page, html = page_of(data)
@@ -445,3 +492,66 @@ def test_every_fact_of_a_classifier_and_every_figure_of_its_curve_has_a_name_in_
     llm = LlmClassifier(name="llm", taxonomy=Taxonomy.flat(["a", "b"]), settings=settings)
     assert [key for key in llm.facts if f"fact.{key}" not in wording_terms.TEXTS] == []
     assert not set(wording_terms.TEXTS) & set(wording_en.TEXTS)
+
+
+def test_costs_come_right_after_results_and_the_contents_have_the_order_of_the_page(whole):
+    _, html = whole
+    sections = re.findall(r'<section id="(\w+)"', html.split("<main>")[1])
+    assert sections[:3] == ["results", "economics", "pairs"]
+    contents = re.findall(r'<li><a href="#(\w+)">', html.split("<nav")[1].split("</nav>")[0])
+    assert contents == sections
+
+
+def test_where_everyone_answered_everything_one_sentence_says_so():
+    test = examples([PATHS[i % 3] for i in range(30)])
+    everything = answered(test, [PATHS[0]] * 30)
+    page, _ = page_of(run(test, [classifier("a", everything), classifier("b", everything)]))
+    assert "Every classifier answered all 30 texts." in page.text
+    assert "All failures" not in page.text
+    assert "Of the answered" not in page.text
+    page, _ = page_of(run(test, [classifier("a", everything), classifier("b", everything[:29])]))
+    assert "Every classifier answered" not in page.text
+    assert "All failures" in page.text
+    assert "Of the answered" in page.text
+
+
+def test_one_classifier_is_printed_label_by_label_the_leader(whole):
+    _, html = whole
+    labels = html.split('<section id="labels"')[1].split("</section>")[0]
+    printed = re.findall(
+        r'<details class="k\d">\s*<summary>.*?</svg>(.*?)</summary>', labels, flags=re.DOTALL
+    )
+    assert len(printed) == 2
+    assert all("bert" in caption for caption in printed)
+
+
+def test_a_pair_is_written_as_a_difference_and_its_sign_is_the_same_in_sentence_and_table():
+    test = examples([PATHS[0]] * 100)
+    said = {
+        name: answered(test, [PATHS[0]] * right + [PATHS[2]] * (100 - right))
+        for name, right in (("a", 58), ("b", 59))
+    }
+    data = run(test, [classifier(name, rows) for name, rows in said.items()])
+    (found, *_) = score(data)["verdict"]["sentences"]["accuracy"]
+    page, html = page_of(data)
+    assert 'a <span class="quiet">−</span> b</th>' in html
+    assert (
+        "do not tell a and b apart (difference −1.0 points" in found
+        or "a and b are equivalent within 2.0 points (difference −1.0" in found
+    )
+    assert "−1.0" in page.text.split("Head to head")[-1]
+
+
+def test_what_to_keep_in_mind_stands_under_the_headline_and_before_what_to_do_next():
+    data = three_classifiers()
+    data = replace(data, data={**data.data, "note": "Labelled by two people."})
+    page = render(data, score(data))
+    parts = [
+        'class="headline"',
+        "Keep in mind",
+        "Labelled by two people.",
+        "What to do next",
+        'class="cards"',
+    ]
+    places = [page.index(one) for one in parts]
+    assert places == sorted(places)

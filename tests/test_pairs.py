@@ -5,7 +5,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
-from scipy.stats import norm
+from scipy.stats import binom, norm
 from statsmodels.stats.proportion import proportion_confint
 
 from reports.pair_entries import EXAMPLES
@@ -221,3 +221,65 @@ def test_rows_that_only_one_side_was_asked_are_named_and_counted():
     assert (pair["only_a_asked"], pair["only_b_asked"]) == (30, 2)
     assert pair["only_b_asked_ids"] == ["app-0058", "app-0059"]
     assert pair["only_a_asked_ids"] == [f"app-{i:04d}" for i in range(20)]
+
+
+@pytest.mark.parametrize(("b", "c"), [(4, 0), (5, 0), (18, 8), (21, 9)])
+def test_with_few_rows_that_tell_two_apart_the_exact_test_has_to_agree(b, c):
+    pair = pair_of(b, c, 249)
+    assert different_p(b, c, 249) < 0.05
+    assert (pair.verdict == "better") == (pair.p.mcnemar < 0.05)
+    assert pair.p.different == max(pair.p.mcnemar, different_p(b, c, 249))
+
+
+def test_5_rows_of_which_4_tell_two_apart_decide_nothing():
+    pair = pair_of(4, 0, 5)
+    assert (pair.p.mcnemar, pair.verdict) == (0.125, "undecided")
+    assert pair_of(6, 0, 6).verdict == "better"  # 2 * 0.5 ** 6 = 0.031
+
+
+def called_different(rows: int) -> float:
+    """The chance of the verdict "better" or "worse" where `rows` tell the two apart and neither is better."""
+    n = 2 * rows + 1  # the verdict hangs on the rows that tell them apart alone
+    found = [b for b in range(rows // 2 + 1) if pair_of(b, rows - b, n).verdict == "worse"]
+    return 2 * float(binom.pmf(found, rows, 0.5).sum())  # and as often "better"
+
+
+def test_of_two_that_are_equal_at_most_5_in_100_are_called_different():
+    called = [called_different(rows) for rows in range(131)]
+    assert max(called[:100]) <= 0.05  # so on fewer than 100 rows, whatever share tells the two apart
+    for n in (100, 110, 120, 130):
+        for share in np.linspace(0.05, 0.7, 14):
+            assert (binom.pmf(range(n + 1), n, share) * called[: n + 1]).sum() <= 0.0505
+
+
+@settings(deadline=None)
+@given(st.integers(100, 900).flatmap(lambda rows: st.tuples(st.just(rows), st.integers(0, rows))))
+def test_where_many_rows_tell_a_single_pair_apart_the_verdict_is_what_its_intervals_say(split):
+    rows, b = split
+    pair = pair_of(b, rows - b, 1_000)
+    if min(abs(pair.interval.low), abs(pair.interval.high)) > 1e-9:
+        sure = not pair.interval.low <= 0 <= pair.interval.high
+        assert sure == (pair.verdict in ("better", "worse"))
+
+
+def test_the_rows_that_would_show_a_difference_are_counted_for_the_pairs_that_are_still_open():
+    # Two of three pairs are open, each at 0.05 / 2: Connor's number for shares of 4.85 % and 3.65 % is
+    # ((2.2414 * sqrt(0.085) + 0.8416 * sqrt(0.084856)) / 0.012) ** 2 = 5608; at 0.05 it is 4631, at 0.05 / 3 6177.
+    close, clear = pair_of(97, 73, 2_000), pair_of(400, 10, 800)
+    first, second, third = judge_together([close, close, clear], margin=0.02)
+    assert (third.verdict, third.decisive) == ("better", None)
+    assert first.decisive == second.decisive
+    assert first.decisive.shows == "difference"
+    assert first.decisive.rows == pytest.approx(5_608, abs=2)
+
+
+def test_the_rows_that_would_show_equivalence_are_counted_for_the_pairs_that_are_still_open():
+    # The third is equivalent, so two share the 5 %. Nam's number where 3 % + 3 % disagree: the likeliest variance
+    # on the margin is 0.06532, so ((1.9600 * sqrt(0.06532) + 1.2816 * sqrt(0.06)) / 0.02) ** 2 = 1660; without
+    # the correction it is 1348, with one for three pairs 1840.
+    alike, same = pair_of(12, 12, 400), pair_of(0, 0, 400)
+    first, _, third = judge_together([alike, alike, same], margin=0.02)
+    assert third.verdict == "equivalent"
+    assert first.verdict == "undecided"
+    assert first.decisive.shows == "equivalence"
+    assert first.decisive.rows == pytest.approx(1_660, abs=2)

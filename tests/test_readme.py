@@ -20,7 +20,7 @@ from classifiers.settings import BaselineSettings, BertSettings, LlmSettings, Pr
 from harness.experiment import CompareSettings, DataSettings, Experiment
 from prompts.taxonomy import Taxonomy
 from reports.answers import ClassifierRun, RunData, Timing
-from reports.scores import score
+from reports.scores import SCHEMA, score
 from tests.chat_server import Call, Reply, chat_server
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -179,7 +179,9 @@ def keys(scores: dict[str, Any]) -> Iterator[str]:
 
 def test_every_key_of_scores_json_is_documented() -> None:
     scores = score(tiny_run())
-    assert scores["schema"] == 1
+    assert scores["schema"] == SCHEMA
+    assert f'`"schema": {SCHEMA}`' in section("## scores.json")
+    assert f"`{SCHEMA}`; the language" in section("## scores.json")
     named = set(re.findall(r"`([a-z_0-9]+)`", section("## scores.json")))
     assert sorted(set(keys(scores)) - named) == []
 

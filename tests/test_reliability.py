@@ -11,8 +11,9 @@ from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
 from prompts.taxonomy import Taxonomy
 from reports.calibration_charts import charts
+from reports.levels import rate
 from reports.page import render
-from reports.reliability import aurc, auroc, calibration_error, equal_mass, equal_width
+from reports.reliability import aurc, auroc, calibration_error, equal_mass, equal_width, verdict
 from reports.scores import score
 from reports.wording import Words
 from tests.scored_run import with_wrong_labels
@@ -216,7 +217,7 @@ def test_one_classifier_alone_is_drawn_with_its_interval():
 
 @pytest.mark.parametrize(
     ("sharpness", "sentence"),
-    [(1.0, "within chance"), (4.0, "too sure of itself"), (0.3, "better than it says")],
+    [(1.0, "within chance"), (4.0, "too sure of itself"), (0.3, "too cautious")],
 )
 def test_the_page_says_whether_a_classifier_is_too_sure(sharpness, sentence):
     made = with_wrong_labels(rows=500, labels=8, wrong=0, skill={"bert": 1.5}, sharpness=sharpness)
@@ -237,3 +238,64 @@ def test_the_page_says_nothing_on_a_classifier_that_stopped_half_way():
     html = render(data, score(data))
     assert "have not answered the whole test set" in html
     assert "No classifier gives probabilities" not in html
+
+
+def of_halves(answers):
+    """A flat run; `answers` are how often so many are said with so much, and how many of them are right."""
+    golds, scored = [], []
+    for n, said, right in answers:
+        golds += [ROOTS[0]] * right + [ROOTS[1]] * (n - right)
+        scored += [
+            {ROOTS[0]: said, ROOTS[1]: round((1 - said) / 2, 6), ROOTS[2]: round((1 - said) / 2, 6)}
+        ] * n
+    return flat_run(golds, scored)
+
+
+def test_too_sure_here_and_too_unsure_there_are_right_on_average_only():
+    data = of_halves([(200, 0.99, 150), (200, 0.51, 150)])
+    level = level_of(data)
+    assert (level["confidence"], level["accuracy"]["value"]) == (0.75, 0.75)
+    assert level["verdict"] == "fits_on_average"
+    html = render(data, score(data))
+    assert "right on average, but not answer by answer" in html
+    assert "within chance" not in html
+    chinese = replace(data, language="zh")
+    assert "单个回答的概率不可信" in render(chinese, score(chinese))
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [
+        ([(200, 0.99, 198), (200, 0.51, 102)], "fits"),
+        ([(200, 0.99, 160), (200, 0.51, 102)], "too_sure"),
+        ([(200, 0.9, 199), (200, 0.51, 130)], "too_unsure"),
+        # Two bins leave 0.0125 to each side of each. P(X <= 7) = 0.0132 of 20 at 0.62, P(X <= 6) = 0.0037.
+        ([(20, 0.62, 7), (20, 0.63, 16)], "fits"),
+        ([(20, 0.62, 6), (20, 0.63, 16)], "fits_on_average"),
+        # P(X >= 17) = 0.0300 of 20 at 0.63, P(X >= 18) = 0.0076.
+        ([(20, 0.62, 9), (20, 0.63, 17)], "fits"),
+        ([(20, 0.62, 9), (20, 0.63, 18)], "fits_on_average"),
+        # One wrong of 20 that say 0.999 has a chance of 2 %; the score interval would not forgive it.
+        ([(20, 0.999, 19), (60, 0.7, 42), (60, 0.8, 48)], "fits"),
+    ],
+)
+def test_every_bin_has_to_agree_within_chance(answers, expected):
+    assert level_of(of_halves(answers))["verdict"] == expected
+
+
+@pytest.mark.parametrize("rows", [30, 300, 3000])
+def test_probabilities_that_hold_are_doubted_by_chance_alone(rows, capsys):
+    random = np.random.default_rng(rows)
+    doubted = 0
+    for _ in range(400):
+        sure = random.beta(4, 1, rows).round(6)
+        right = random.random(rows) < sure
+        full = equal_mass(sure)
+        bins = [
+            {"confidence": float(sure[place].mean()), "accuracy": rate(right[place])}
+            for place in (full == one for one in np.unique(full))
+        ]
+        doubted += verdict(float(sure.mean()), rate(right), bins) == "fits_on_average"
+    with capsys.disabled():
+        print(f"\n  {rows} rows that hold: {doubted / 400:.1%} doubted by a bin")
+    assert doubted / 400 < 0.05 + 2 * (0.05 * 0.95 / 400) ** 0.5

@@ -70,7 +70,7 @@ def test_a_higher_threshold_sends_more_and_price_and_time_lie_between_the_ends(r
 def test_exactly_the_rows_below_the_threshold_are_sent(rows):
     confidence, first, second, _ = zip(*rows, strict=True)
     one = route(confidence, first, second)
-    sure = np.where(np.isnan(confidence), -np.inf, np.float32(confidence)).astype(float).round(9)
+    sure = np.where(np.isnan(confidence), -np.inf, np.float32(confidence)).astype(float).round(6)
     for point, threshold in enumerate(one.thresholds):
         below = sure < threshold
         assert one.sent[point] == below.sum()

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.answer_file import answer_writer, repair, rows
-from harness.disk import write_text
+from harness.disk import whole, write_text
 from harness.run_folder import RunFolder, create, open_run
 from prompts.errors import ConfigError
 
@@ -126,3 +126,38 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
     write_text(path, json.dumps({"a": 2}))
     assert json.loads(path.read_text()) == {"a": 2}
     assert [p.name for p in tmp_path.iterdir()] == ["scores.json"]
+
+
+def test_a_folder_in_the_place_of_a_file_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    with pytest.raises(ConfigError, match=r"there: is a folder; name a file"):
+        write_text(tmp_path / "there", "x")
+    assert [p.name for p in tmp_path.iterdir()] == ["there"]
+
+
+def test_a_name_that_is_too_long_is_one_line_and_one_just_short_enough_is_written(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="choose a shorter name, or choose another folder with --junit"):
+        write_text(tmp_path / ("x" * 300), "x", option="--junit")
+    write_text(tmp_path / ("x" * 255), "x")
+    assert [p.name for p in tmp_path.iterdir()] == ["x" * 255]
+    with pytest.raises(ConfigError, match="cannot be read"):
+        open_run(tmp_path / ("x" * 300))
+
+
+def test_two_writers_of_one_file_do_not_collide_and_a_stopped_one_leaves_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "items.csv"
+    with whole(path) as first, whole(path) as second:
+        first.write_text("first")
+        second.write_text("second")
+    assert path.read_text() == "first"  # it was the last to end
+    with pytest.raises(UnicodeEncodeError), whole(path) as part:
+        part.write_text("half" * 100_000 + "é", encoding="ascii")
+    assert path.read_text() == "first"
+    assert [p.name for p in tmp_path.iterdir()] == ["items.csv"]
+
+
+def test_a_command_without_an_option_for_the_place_names_none(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError) as refused:
+        write_text(tmp_path / "file" / "baseline.json", "x", option=None)
+    assert str(refused.value).endswith("; make it writable")

@@ -43,7 +43,9 @@ def test_a_sure_leader_is_chosen_and_the_sentence_holds_the_figures():
     assert verdict(data)["choice"] == {"name": "bert", "reason": "accuracy", "candidates": ["bert"]}
     text = said(data)
     assert "On 800 test texts bert gets 63.4 % right overall, tfidf 37.5 % and llm 27.0 %." in text
-    assert re.search(r"bert is better than llm by 36\.4 points \(95 % interval 3[23]\.\d to 39\.\d\)", text)
+    assert re.search(
+        r"bert is better than llm by 36\.4 points \(95 % interval \+3[23]\.\d to \+39\.\d\)", text
+    )
 
 
 def test_what_the_rows_do_not_tell_apart_is_called_not_decided_with_the_number_of_rows():
@@ -67,7 +69,23 @@ def test_what_is_not_decided_is_said_with_the_number_of_texts_that_would_decide_
     assert 1_900 < found["rows_to_decide"] <= 2_000
     assert "some 2,000 texts would show that the two are equivalent within 2.0 points." in said(data)
     assert "Some 2,000 texts would decide it, if the differences stay as they are." in said(data)
-    assert "大约 2,000 条文本可以作出决定。" in said(replace(data, language="zh"))
+    assert "若差距不变，约需 2,000 条才能判定。" in said(replace(data, language="zh"))
+
+
+def test_a_choice_between_several_takes_as_many_texts_as_the_pair_that_needs_most():
+    data = flat(range(500), [*range(450), *range(500, 540)], [*range(448), *range(500, 536)])
+    found = verdict(data)["levels"][0]["comparisons"]
+    few, many = sorted(one["rows_to_decide"] for one in found)
+    assert [one["verdict"] for one in found] == ["undecided", "undecided"]
+    assert many > 2 * few
+    assert f"Some {about(many)} texts would decide it, if the differences stay as they are." in said(data)
+    assert about(few) != about(many)
+
+
+def test_5_texts_of_which_4_tell_two_apart_decide_nothing_and_why_is_said():
+    data = flat(range(5), range(4, 5), rows=5, names=("bert", "llm"))
+    assert verdict(data)["choice"]["reason"] == "undecided"
+    assert "fewer than 100 texts tell the two apart; then the exact test has to agree" in said(data)
 
 
 def test_a_difference_that_more_texts_would_confirm_is_said_to_be_one():
@@ -250,7 +268,7 @@ def test_ties_keep_the_order_of_the_experiment():
 
 def test_the_verdict_speaks_chinese_where_asked():
     got = verdict(replace(flat(range(507), range(216), range(300)), language="zh"))
-    assert got["sentences"]["choice"] == "bert 最准确，领先幅度超出偶然。"
+    assert got["sentences"]["choice"] == "bert 准确率最高，优势在统计上显著。"
     assert "在 800 条测试文本上" in got["sentences"]["accuracy"][0]
 
 

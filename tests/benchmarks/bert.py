@@ -70,7 +70,7 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.bert", description=__doc__)
     parser.add_argument("--only", action="append", choices=SCENARIOS, help="may be given several times")
-    parser.add_argument("--all", action="store_true", help="also parity and training: some 10 minutes more")
+    parser.add_argument("--all", action="store_true", help="also parity and training: an hour more")
     parser.add_argument("--memory", action="store_true", help="also memory, which takes minutes")
     parser.add_argument(
         "--engine", action="append", choices=ENGINES, help="may be given several times; all of them"
@@ -80,7 +80,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--passes", type=_positive, default=1, help="of ours and the bare loops; the fastest counts"
     )
-    parser.add_argument("--epochs", type=_positive, default=1, help="of both trainings (%(default)s)")
+    parser.add_argument(
+        "--epochs",
+        type=_positive,
+        default=3,
+        help="of both trainings (%(default)s); in one the rate rises and falls too fast",
+    )
     parser.add_argument(
         "--trial-steps",
         type=_positive,
