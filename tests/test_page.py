@@ -555,3 +555,20 @@ def test_what_to_keep_in_mind_stands_under_the_headline_and_before_what_to_do_ne
     ]
     places = [page.index(one) for one in parts]
     assert places == sorted(places)
+
+
+def test_with_one_level_the_table_of_f1_has_no_head_that_says_accuracy():
+    data = three_classifiers()
+    test = examples([path[:1] for path in FLAT] * 20)
+    flat = replace(
+        data,
+        taxonomy=Taxonomy.from_paths(FLAT),
+        test=test,
+        data=data.data | {"majority": [["Action"]]},
+        classifiers=[classifier("bert", of_quality("bert", test, 0.8, FLAT))],
+    )
+    table = page_of(flat)[1].split("Macro-F1 and weighted F1", 1)[1].split("</thead>", 1)[0]
+    assert "Macro-F1" in table
+    assert ">Accuracy<" not in table
+    assert 'scope="colgroup"' not in table
+    assert 'scope="colgroup"' in page_of(data)[1].split("macro-F1", 1)[1].split("</thead>", 1)[0]
