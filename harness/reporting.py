@@ -103,6 +103,7 @@ def _classifier(run: RunFolder, part: Part) -> ClassifierRun:
         facts=facts,
         timing=_timing(run.path / file, timing, train_s=training.train_s if training else None),
         training=training,
+        training_identity=run.read(f"classifiers/{name}/model/training_identity.json"),
         error=timing.get("error"),
         predictions=StoredRows(run.predictions(name)),
         seed=part.seed,

@@ -46,6 +46,7 @@ class ClassifierRun:
         identity: all that can change an answer.
         facts: what to say beside the figures; `concurrency` and `device` are shown with the times.
         training: the record of the training, or None where there was none.
+        training_identity: all that shaped the training, settings and hashes, or None.
         error: the message that stopped the classifier as a whole, or None.
         predictions: rows of predictions.jsonl; the last row of an id counts, rows may be missing.
         seed: of its training.
@@ -59,6 +60,7 @@ class ClassifierRun:
     facts: Mapping[str, Scalar]
     timing: Timing
     training: Training | None = None
+    training_identity: Mapping[str, Scalar] | None = None
     error: str | None = None
     predictions: Iterable[Mapping[str, Any]]
     seed: int | None = None

@@ -118,6 +118,11 @@ def _classifier(
         "kind": classifier.kind,
         **({"further_seed_of": classifier.further_seed_of} if classifier.further_seed_of else {}),
         "identity": dict(sorted(classifier.identity.items())),
+        "training_identity": (
+            None
+            if classifier.training_identity is None
+            else dict(sorted(classifier.training_identity.items()))
+        ),
         "error": classifier.error,
         "asked": int(answers.asked.sum()),
         "answered": int((status == ANSWERED).sum()),

@@ -277,6 +277,7 @@ TEXTS = {
     "reproduce.lead": "The run folder keeps the experiment file, the test set and every answer. “harness "
     "report” makes this page again from them, without a model.",
     "reproduce.identity": "Settings of {name}",
+    "reproduce.training_identity": "What shaped its training",
     "reproduce.facts": "Measured beside it",
     "reproduce.training": "Measured in the training",
     "reproduce.environment": "Environment",

@@ -263,6 +263,7 @@ TEXTS = {
     "reproduce.lead": "运行文件夹保存了实验文件、测试集和每一条回答。用“harness report”无需模型即可由它们重"
     "新生成本页。",
     "reproduce.identity": "{name} 的设置",
+    "reproduce.training_identity": "训练所用的设置",
     "reproduce.facts": "同时测得",
     "reproduce.training": "训练中测得",
     "reproduce.environment": "环境",

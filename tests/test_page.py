@@ -572,3 +572,18 @@ def test_with_one_level_the_table_of_f1_has_no_head_that_says_accuracy():
     assert ">Accuracy<" not in table
     assert 'scope="colgroup"' not in table
     assert 'scope="colgroup"' in page_of(data)[1].split("macro-F1", 1)[1].split("</thead>", 1)[0]
+
+
+def test_the_settings_of_a_training_are_on_the_page():
+    data = three_classifiers()
+    first, *others = data.classifiers
+    shaped = replace(first, training_identity={"learning_rate": 0.0002, "base_sha256": "ab" * 32, "seed": 7})
+    data = replace(data, classifiers=[shaped, *others])
+    scores = score(data)
+    assert scores["classifiers"]["bert"]["training_identity"]["learning_rate"] == 0.0002
+    assert scores["classifiers"]["llm"]["training_identity"] is None
+    html = render(data, scores)
+    assert html.count("What shaped its training") == 2  # the label and the caption of one table
+    settings = html.split("What shaped its training", 2)[2].split("</table>", 1)[0]
+    assert "learning_rate" in settings
+    assert "0.0002" in settings
