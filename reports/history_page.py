@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from reports import wording
 from reports.history import COLOURS, PastRun, Result, SameTest, before, by_test_set, trends
+from reports.templates import environment
 from reports.wording import Words
 
 MOST_DRAWN = 6  # test sets; one takes about 0.1 s
@@ -28,7 +26,7 @@ def render(runs: Sequence[PastRun], language: str) -> str:
     groups = by_test_set(runs)
     drawn = [group for group in groups if len(group.runs) > 1][:MOST_DRAWN]
     return (
-        _environment()
+        environment()
         .get_template("history.html.j2")
         .render(
             t=words,
@@ -68,21 +66,3 @@ def _changed(one: Result, earlier: Result | None) -> list[str]:
         return []
     everything = {**earlier.identity, **one.identity}
     return sorted(key for key in everything if one.identity.get(key) != earlier.identity.get(key))
-
-
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        undefined=StrictUndefined,
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.globals.update(
-        percent=wording.percent,
-        points=wording.points,
-        count=wording.count,
-        rate=wording.rate,
-        usd=wording.usd,
-    )
-    return environment

@@ -9,14 +9,12 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemBytecodeCache, FileSystemLoader, StrictUndefined
-from jinja2.bccache import Bucket
+from jinja2 import Environment
 from markupsafe import Markup
 
 from reports import apps, cascade_page, charts, curves, economics_page, wording
@@ -28,6 +26,7 @@ from reports.pairs import FEW_DISCORDANT
 from reports.samples import collect, named, pairs_with_examples
 from reports.seeds import is_whole, judged
 from reports.sentences import about
+from reports.templates import environment
 from reports.wording import Words
 
 MOST_LABELS_IN_A_MATRIX = 24
@@ -98,41 +97,13 @@ def prepare() -> None:
         _environment().get_template(name)
 
 
-class _CompiledBefore(FileSystemBytecodeCache):
-    """Compiled templates, in a folder of the temporary files that only this user can write to."""
-
-    def dump_bytecode(self, bucket: Bucket) -> None:
-        with suppress(OSError):  # a full disk costs the next run 0.1 s, and nobody a report
-            super().dump_bytecode(bucket)
-
-
-def _compiled_before() -> _CompiledBefore | None:
-    try:
-        return _CompiledBefore()
-    except (OSError, RuntimeError):  # no such folder can be had
-        return None
-
-
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        undefined=StrictUndefined,
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        bytecode_cache=_compiled_before(),
-    )
     script = (Path(__file__).parent / "page.js").read_text(encoding="utf-8")
-    environment.globals.update(
+    return environment(
         script=Markup(script),  # its own file, not data
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        percent=wording.percent,
-        points=wording.points,
-        count=wording.count,
-        rate=wording.rate,
         seconds=wording.seconds,
-        usd=wording.usd,
         about=about,
         p_value=wording.p_value,
         volume=economics_page.about,
@@ -143,7 +114,6 @@ def _environment() -> Environment:
         percent_tick=lambda value: wording.percent(value, 0),
         points_tick=lambda value: wording.points(value, 0),
     )
-    return environment
 
 
 def _on_paper(scores: Mapping[str, Any], names: Sequence[str]) -> str | None:

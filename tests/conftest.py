@@ -3,6 +3,7 @@
 import signal
 
 from tests.browser import chromium, open_page  # noqa: F401  # fixtures
+from tests.command import typed  # noqa: F401  # a fixture
 
 # A shell that runs the tests in the background has SIGINT ignored, and so have all processes they start: the
 # tests that press Ctrl-C would test nothing.

@@ -6,14 +6,12 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from harness import check as station
-from harness.cli import main
 from tests.command import Said, command
 from tests.gate_runs import a_run
 
@@ -28,24 +26,6 @@ def later(run: Path, tmp_path: Path) -> Path:
     copy = tmp_path / "later-run"
     shutil.copytree(run, copy)
     return copy
-
-
-@pytest.fixture
-def typed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., Said]:
-    """Return a way to run a command in this process."""
-
-    def run_it(*arguments: str | Path) -> Said:
-        monkeypatch.chdir(tmp_path)
-        monkeypatch.setattr(sys, "argv", ["harness", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capsys.readouterr()
-        assert isinstance(ended.value.code, int)
-        return Said(code=ended.value.code, out=said.out, err=said.err)
-
-    return run_it
 
 
 def refused(said: Said) -> str:
