@@ -26,7 +26,7 @@ _SESSION = {"session.intra_op.allow_spinning": "1"}
 class OnnxEngine:
     """Runs the model in `folder`, writing its graph beside it the first time.
 
-    Activations are scaled to int8 anew for every matrix product, weights once per output.
+    Activations are scaled to int8 anew for every token of every matrix product, weights once per output.
 
     Args:
         folder: as transformers saves it.

@@ -53,7 +53,7 @@ def cost_sentence(scores: Mapping[str, Any], words: Words) -> str | None:
     prices = {name: alone[name] for name in rivals(scores, choice) if alone[name] is not None}
     if not prices:
         return sentence
-    no_dearer = [name for name, price in prices.items() if price <= both]
+    no_dearer = [name for name, price in prices.items() if price <= both or usd(price) == usd(both)]
     as_good = [name for name in no_dearer if name not in _beaten(choice)]
     if not no_dearer:
         shares = [

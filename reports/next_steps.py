@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from reports.cascade_page import rivals
 from reports.choice import against, shown, unbeaten_among
 from reports.seeds import judged
 from reports.sentences import about, rows_for_choice
@@ -157,7 +158,7 @@ def _cascade(scores: Mapping[str, Any], words: Words) -> str | None:
         return None
     price = choice["cost"]["per_1000_usd"]
     if choice["advice"] == "as_accurate":
-        alone = [_price(scores, one["name"]) for one in choice["against"][1:]]
+        alone = [_price(scores, name) for name in rivals(scores, choice)]
         if price is None or any(one is None or price >= one or usd(price) == usd(one) for one in alone):
             return None
     return words(

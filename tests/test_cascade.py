@@ -276,6 +276,12 @@ def test_a_pair_is_not_worth_its_price_where_the_best_alone_costs_no_more():
     assert sentence.endswith("So it is not worth its price: big alone costs no more.")
 
 
+def test_a_saving_that_the_prices_as_written_do_not_show_is_none():
+    both = score(three(big_usd=0.02))["cascade"]["choice"]["cost"]["per_1000_usd"] / 1000
+    sentence = score(three(big_usd=both * 1.0001))["cascade"]["cost"]["sentence"]
+    assert sentence.endswith("So it is not worth its price: big alone costs no more.")
+
+
 def test_an_unknown_price_of_a_third_claims_nothing_saved():
     sentence = score(three(big_usd=None))["cascade"]["cost"]["sentence"]
     assert sentence.endswith("$1.00 with mid alone and unknown with big alone.")

@@ -1,5 +1,6 @@
 """What the first screen advises: never the surely worse one, no silly bargain, at most four steps."""
 
+import copy
 from dataclasses import replace
 
 import pytest
@@ -153,7 +154,10 @@ def advised(advice, *, price=1.0, alone=(2.0, 3.0), agreed=0):
         "share_sent": 0.12,
         "cost": {"per_1000_usd": price},
         "levels": [{"accuracy": {"value": 0.95}}, {"accuracy": {"value": 0.93}}],
-        "against": [{"name": "b"}, {"name": "a"}],
+        "against": [
+            {"name": "b", "levels": [{"verdict": "better"}]},
+            {"name": "a", "levels": [{"verdict": "equivalent"}]},
+        ],
         "advice": advice,
     }
     return scores
@@ -185,6 +189,17 @@ def test_a_cascade_that_is_more_accurate_or_cheaper_is_a_step_of_its_own():
 )
 def test_a_cascade_that_gains_nothing_is_no_step(advice, price, alone):
     assert len(told(advised(advice, price=price, alone=alone))) == 1
+
+
+def test_who_is_surely_beaten_and_cheap_is_no_reason_against_a_cascade():
+    scores = advised("as_accurate")
+    scores["classifiers"]["poor"] = copy.deepcopy(scores["classifiers"]["b"])
+    scores["classifiers"]["poor"]["cost"]["per_1000_usd"] = 0.0
+    against = scores["cascade"]["choice"]["against"]
+    against.append({"name": "poor", "levels": [{"verdict": "better"}]})
+    assert told(scores)[1].startswith("Cheaper and as accurate")
+    against[-1]["levels"] = [{"verdict": "undecided"}]
+    assert len(told(scores)) == 1
 
 
 def test_there_are_at_most_four_steps_and_the_choice_comes_first():
