@@ -21,6 +21,7 @@ from classifiers.devices import choose_device, choose_precision, describe_device
 from classifiers.encoders import weights_sha256
 from classifiers.engine_trials import Candidate, Trial, judge, run
 from classifiers.engines import Engine, EngineName, OutOfMemory, installed_version, require
+from classifiers.onnx_export import GRAPHS
 from classifiers.settings import BertSettings
 from prompts.errors import ClassifierError
 
@@ -67,7 +68,7 @@ class Choice:
 
 
 def conditions(settings: BertSettings, folder: Path) -> dict[str, Any]:
-    """Return what a choice holds for: the weights, the device, the packages, and how texts are read.
+    """Return what a choice holds for: weights, device, packages, kinds of graphs, and how texts are read.
 
     Raises:
         ClassifierError: there are no weights, or no such device.
@@ -76,6 +77,7 @@ def conditions(settings: BertSettings, folder: Path) -> dict[str, Any]:
         "weights_sha256": weights_sha256(folder),
         "device": describe_device(choose_device(settings.device)),
         "packages": {package: installed_version(package) for package in _PACKAGES},
+        "graphs": GRAPHS,
         "settings": settings.model_dump(include={"max_length", "truncation", "precision"}),
     }
 

@@ -16,18 +16,20 @@ from numpy.typing import NDArray
 from onnx_ir.tape import Tape
 
 _CONTRIB = "com.microsoft"
+_MOST_PIECES = 8  # of a product to very few outputs there would be hundreds
 _SMALLEST_WIDTH = 1e-12  # of the range of a row of zeros
 
 
 def to_int8(model: ir.Model, *, leave: Collection[str] = ()) -> int:
-    """Replace, in place, the products of activations with constant matrices; return how many there were.
+    """Put every MatMul of activations with a constant matrix in int8, in place; return how many there were.
 
     Weights are symmetric with a scale for every output, activations unsigned with a scale and a zero point
     for every row, as they come: that is what the int8 instructions of CPUs multiply. The operators are
-    standard ONNX but one, `MatMulIntegerToFloat`, which is onnxruntime's.
+    standard ONNX but one, `MatMulIntegerToFloat`, which is onnxruntime's. What is in a Gemm (a pooler) or in
+    a subgraph stays as it is.
 
     Args:
-        model: a float32 graph.
+        model: a float32 graph of opset 18 or later; its activations are to be finite.
         leave: the names of nodes that stay as they are.
     """
     graph = model.graph
@@ -38,15 +40,17 @@ def to_int8(model: ir.Model, *, leave: Collection[str] = ()) -> int:
         if node.op_type != "MatMul" or node.name in leave:
             continue
         activations, matrix = node.inputs
-        if activations is None or matrix is None or len(_shape(matrix)) != 2:
+        if activations is None or matrix is None or not _is_matrix(matrix):
             continue
         if matrix not in weights:
             weights[matrix] = _Weights(graph, matrix)
         tape = Tape()
-        product = _product(tape, activations, weights[matrix])
+        product, before = _product(tape, activations, weights[matrix]), node.outputs[0]
+        product.type, product.shape = before.type, before.shape
         graph.insert_before(node, list(tape.nodes))
-        node.outputs[0].replace_all_uses_with(product, replace_graph_outputs=True)
+        before.replace_all_uses_with(product, replace_graph_outputs=True)
         graph.remove(node, safe=True)
+        product.name = before.name
         replaced += 1
     for matrix in weights:
         if not matrix.uses() and matrix.name is not None:
@@ -86,7 +90,8 @@ def _pieces(inputs: int, outputs: int) -> int:
     # What narrows takes what an activation function let through, and a few of it are large: each stretch as
     # wide as the result has scales of its own. More pieces bring the labels nearer to float32 still, and
     # with 192 inputs in each a BERT of base size takes as long as in float32.
-    return inputs // outputs if inputs % outputs == 0 else 1
+    pieces, rest = divmod(inputs, outputs)
+    return pieces if not rest and pieces <= _MOST_PIECES else 1
 
 
 def _product(tape: Tape, activations: ir.Value, weights: _Weights) -> ir.Value:
@@ -125,8 +130,13 @@ def _product(tape: Tape, activations: ir.Value, weights: _Weights) -> ir.Value:
     moved = tape.op("Reshape", [tape.op("Mul", [scale, offset]), whole(-1, pieces)])
     total = tape.op("Gemm", [moved, weights.sums, total], {"alpha": -1.0})
     outer = tape.op("Shape", [activations], {"start": 0, "end": -1})
-    return tape.op("Reshape", [total, tape.op("Concat", [outer, whole(weights.outputs)], {"axis": 0})])
+    return tape.op(
+        "Reshape", [total, tape.op("Concat", [outer, whole(weights.outputs)], {"axis": 0})], {"allowzero": 1}
+    )
 
 
-def _shape(value: ir.Value) -> tuple[int, ...]:
-    return () if value.const_value is None else tuple(value.const_value.shape.numpy())
+def _is_matrix(value: ir.Value) -> bool:
+    if value.const_value is None:
+        return False
+    shape = value.const_value.shape.numpy()
+    return len(shape) == 2 and 0 not in shape

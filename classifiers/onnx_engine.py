@@ -26,7 +26,8 @@ _SESSION = {"session.intra_op.allow_spinning": "1"}
 class OnnxEngine:
     """Runs the model in `folder`, writing its graph beside it the first time.
 
-    Activations are scaled to int8 anew for every token of every matrix product, weights once per output.
+    In int8 activations are scaled anew for every token, weights once per output. A CPU without VNNI adds
+    such products up in 16 bits and can run over; whether the labels hold is for the dev texts to say.
 
     Args:
         folder: as transformers saves it.

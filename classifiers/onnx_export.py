@@ -29,8 +29,10 @@ if TYPE_CHECKING:
 
 OUTPUT = "logits"
 _FILE = "model.onnx"
-_WRITERS = ("torch", "transformers", "onnx", "onnxscript")
-_RECIPES = {"float32": 1, "int8": 4}  # raised where equal writers come to write other graphs
+_WRITERS = ("torch", "transformers", "onnx", "onnx_ir", "onnxscript")
+
+GRAPHS = {"float32": 1, "int8": 3}
+"""The version of each kind of graph, raised where the same weights and packages come to give another one."""
 
 
 def exported(folder: Path) -> Path:
@@ -39,26 +41,21 @@ def exported(folder: Path) -> Path:
     Raises:
         ClassifierError: the architecture cannot be exported, or the folder cannot be written.
     """
-    return _once(folder, "float32", _WRITERS, lambda file: _export(folder, file))
+    return _once(folder, "float32", lambda file: _export(folder, file))
 
 
 def quantized(folder: Path) -> Path:
-    """Return the graph with most of its matrix products in int8 (onnxruntime only).
+    """Return the graph with its products of activations and weights in int8 (onnxruntime only).
 
     Raises:
         ClassifierError: the architecture cannot be exported, or the folder cannot be written.
     """
-    return _once(
-        folder,
-        "int8",
-        (*_WRITERS, "onnxruntime"),
-        lambda file: _quantize(exported(folder), file, folder),
-    )
+    return _once(folder, "int8", lambda file: _quantize(exported(folder), file, folder))
 
 
-def _once(folder: Path, name: str, writers: tuple[str, ...], write: Callable[[Path], None]) -> Path:
+def _once(folder: Path, name: str, write: Callable[[Path], None]) -> Path:
     home = folder / "onnx"
-    target = home / f"{name}-{_RECIPES[name]}-{_key(folder, writers)}"
+    target = home / f"{name}-{GRAPHS[name]}-{_key(folder)}"
     if (target / _FILE).is_file():
         return target / _FILE
     part = home / f"{name}.part"
@@ -84,9 +81,9 @@ def _once(folder: Path, name: str, writers: tuple[str, ...], write: Callable[[Pa
     return target / _FILE
 
 
-def _key(folder: Path, writers: tuple[str, ...]) -> str:
+def _key(folder: Path) -> str:
     parts = [weights_sha256(folder), sha256_of(folder / "config.json")]
-    parts += [f"{writer} {installed_version(writer)}" for writer in writers]
+    parts += [f"{writer} {installed_version(writer)}" for writer in _WRITERS]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
@@ -120,7 +117,9 @@ def _quantize(source: Path, file: Path, folder: Path) -> None:
             from classifiers.int8_products import to_int8
 
         graph = onnx_ir.load(source)
-        to_int8(graph, leave=[_last_layer(graph)])  # near labels tie: the last layer stays as it is
+        # Near labels tie: the last layer stays as it is.
+        if not to_int8(graph, leave=[_last_layer(graph)]):
+            raise ValueError("no product of activations and weights is in its graph")
         onnx_ir.save(graph, file, external_data=f"{_FILE}.data")
 
 

@@ -57,7 +57,11 @@ def cost_sentence(scores: Mapping[str, Any], words: Words) -> str | None:
     as_good = [name for name in no_dearer if name not in _beaten(choice)]
     if not no_dearer:
         shares = [
-            words("cascade.cost_share", share=percent(1 - both / price, 0), name=name)
+            words(
+                "cascade.cost_share",
+                share=percent(1 - both / price, 0 if both < 0.99 * price else 1),
+                name=name,
+            )
             for name, price in prices.items()
         ]
         saved = words("cascade.cost_saves", shares=words.listed(shares, "clauses"))

@@ -158,7 +158,8 @@ def _cascade(scores: Mapping[str, Any], words: Words) -> str | None:
         return None
     price = choice["cost"]["per_1000_usd"]
     if choice["advice"] == "as_accurate":
-        alone = [_price(scores, name) for name in rivals(scores, choice)]
+        others = [name for name in rivals(scores, choice) if name != choice["first"]]  # that one is beaten
+        alone = [_price(scores, name) for name in others]
         if price is None or any(one is None or price >= one or usd(price) == usd(one) for one in alone):
             return None
     return words(

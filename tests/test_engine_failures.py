@@ -13,7 +13,7 @@ import torch
 
 from classifiers import engines, onnx_export, torch_engine
 from classifiers.engines import EngineName, OutOfMemory, installed_version, is_lack_of_memory
-from classifiers.onnx_export import exported, quantized
+from classifiers.onnx_export import exported
 from prompts.errors import ClassifierError
 from tests.test_engines import batch, opened, save_model
 from tests.tiny_encoders import one_thread
@@ -53,21 +53,6 @@ def test_a_package_under_another_name_has_its_version(monkeypatch: pytest.Monkey
     assert installed_version("onnxruntime") == "onnxruntime-gpu 1.30.0"
     assert installed_version("of_no_distribution") is None
     assert installed_version("absent") is None
-
-
-def test_a_graph_is_quantized_by_an_onnxruntime_of_another_name(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    known = engines.version
-
-    def version(package: str) -> str:
-        if package == "onnxruntime":
-            raise PackageNotFoundError(package)
-        return known(package)
-
-    monkeypatch.setattr(engines, "version", version)
-    monkeypatch.setattr(engines, "packages_distributions", dict)
-    assert quantized(folder).is_file()
 
 
 @pytest.mark.parametrize(

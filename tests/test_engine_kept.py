@@ -71,7 +71,7 @@ def test_a_choice_is_said_kept_and_opened(model: Path, dev: list[Example]) -> No
     assert lines(SETTINGS, dev, model) == []  # it still holds
 
 
-@pytest.mark.parametrize("changed", ["weights_sha256", "device", "packages", "settings"])
+@pytest.mark.parametrize("changed", ["weights_sha256", "device", "packages", "graphs", "settings"])
 def test_a_choice_made_under_other_conditions_is_made_anew(model: Path, changed: str) -> None:
     assert lines(SETTINGS, [], model) == [
         "tiny: answers with torch float32, as there are no dev texts to compare engines on"

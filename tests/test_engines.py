@@ -105,8 +105,10 @@ def test_int8_says_the_same_of_a_text_whatever_is_in_its_batch(folder: Path) -> 
     whole = batch(6, 12)
     together = engine.logits(whole)
     for row in range(6):
-        alone = engine.logits({name: values[row : row + 1] for name, values in whole.items()})
-        assert np.abs(alone[0] - together[row]).max() < 1e-5 * np.abs(together).max()
+        tokens = int(whole["attention_mask"][row].sum())  # on its own it is not padded
+        alone = engine.logits({name: values[row : row + 1, :tokens] for name, values in whole.items()})
+        # What a last digit of float32 decides on its way may be a step of 1/255 elsewhere.
+        assert np.abs(alone[0] - together[row]).max() < 0.003 * np.abs(together).max()
 
 
 def test_a_graph_is_written_once(folder: Path) -> None:

@@ -37,7 +37,7 @@ def graph(weights: NDArray[np.float32], products: int = 1) -> ir.Model:
 def run(model: ir.Model, x: NDArray[np.float32], folder: Path) -> list[NDArray[np.float32]]:
     ir.save(model, folder / "model.onnx")
     session = onnxruntime.InferenceSession(folder / "model.onnx", providers=["CPUExecutionProvider"])
-    return list(session.run(None, {"x": x}))
+    return list(session.run([f"y{i}" for i in range(len(model.graph.outputs))], {"x": x}))
 
 
 def test_every_row_keeps_its_digits_beside_one_a_thousand_times_as_large(
@@ -98,7 +98,48 @@ def test_rows_without_a_spread(row: float, expected: float, tmp_path: Path) -> N
     model = graph(np.eye(INPUTS, dtype=np.float32))
     to_int8(model)
     (got,) = run(model, np.full((1, 1, INPUTS), row, dtype=np.float32), tmp_path)
-    assert got == pytest.approx(np.full_like(got, expected), rel=1e-5)
+    assert got == pytest.approx(np.full_like(got, expected), rel=1e-5, abs=0)
+
+
+def test_what_has_few_outputs_is_not_cut_into_hundreds_of_pieces(tmp_path: Path) -> None:
+    weights = np.random.default_rng(11).standard_normal((INPUTS, 2)).astype(np.float32)
+    model = graph(weights)
+    to_int8(model)
+    assert len(list(model.graph)) < 40
+    x = np.random.default_rng(12).standard_normal((1, 30, INPUTS)).astype(np.float32)
+    (got,) = run(model, x, tmp_path)
+    assert np.std(got - x @ weights) < 0.015 * np.std(x @ weights)
+
+
+@pytest.mark.parametrize("shape", [(5, INPUTS), (INPUTS,), (2, 0, INPUTS), (0, 3, INPUTS), (2, 3, 4, INPUTS)])
+def test_activations_of_any_shape(
+    shape: tuple[int, ...], weights: NDArray[np.float32], tmp_path: Path
+) -> None:
+    x = np.random.default_rng(13).standard_normal(shape).astype(np.float32)
+    model = graph(weights)
+    for value in (model.graph.inputs[0], model.graph.outputs[0]):
+        value.shape = ir.Shape(
+            [f"d{i}" for i in range(len(shape) - 1)] + [value.shape[-1]] if value.shape else []
+        )
+    to_int8(model)
+    (got,) = run(model, x, tmp_path)
+    assert got.shape == (x @ weights).shape
+    assert np.allclose(got, x @ weights, atol=0.3)
+
+
+def test_weights_that_something_else_reads_too_stay(weights: NDArray[np.float32], tmp_path: Path) -> None:
+    x = np.random.default_rng(14).standard_normal((1, 2, INPUTS)).astype(np.float32)
+    model = graph(weights)
+    (matrix,) = model.graph.initializers.values()
+    transposed = ir.node("Transpose", [matrix], name="other")
+    transposed.outputs[0].name = "y1"
+    transposed.outputs[0].type, transposed.outputs[0].shape = matrix.type, ir.Shape(weights.T.shape)
+    model.graph.append(transposed)
+    model.graph.outputs.append(transposed.outputs[0])
+    assert to_int8(model) == 1
+    got, other = run(model, x, tmp_path)
+    assert np.allclose(got, x @ weights, atol=0.3)
+    assert np.array_equal(other, weights.T)
 
 
 def test_an_output_without_weights_is_zero(weights: NDArray[np.float32], tmp_path: Path) -> None:
