@@ -29,6 +29,7 @@ _TOKENIZER_FILES = [
     "*.model",
 ]
 _HUB_FILES = ["config.json", "model.safetensors", "model-*.safetensors", "model.safetensors.index.json"]
+_WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 _CONVERT = (
     "import torch, safetensors.torch as s; "
     "w = torch.load('pytorch_model.bin', map_location='cpu', weights_only=True); "
@@ -113,7 +114,7 @@ def _looks_like_a_path(base: str) -> bool:
 
 
 def _check_weights(folder: Path, base: str) -> None:
-    if any((folder / name).is_file() for name in ("model.safetensors", "model.safetensors.index.json")):
+    if any((folder / name).is_file() for name in _WEIGHTS):
         return
     if (folder / "pytorch_model.bin").is_file():
         raise ClassifierError(
@@ -121,8 +122,7 @@ def _check_weights(folder: Path, base: str) -> None:
             f'convert it once, in that folder: python -c "{_CONVERT}"'
         )
     raise ClassifierError(
-        f"base = {base!r}: {folder} has no model.safetensors; download that file of the model into the "
-        "folder (a hub id without one: take a revision that has it, for example revision = 'refs/pr/1')"
+        f"base = {base!r}: {folder} has no model.safetensors; download that file of the model into the folder"
     )
 
 
@@ -172,8 +172,10 @@ def _download(hub_id: str, revision: str | None) -> Path:
     wanted = [*_HUB_FILES, *_TOKENIZER_FILES]
     try:
         # snapshot_download waits for a silent hub without limit, so the first question is asked apart.
-        commit = HfApi().model_info(hub_id, revision=revision, timeout=HUB_TIMEOUT_S).sha
-        return Path(snapshot_download(hub_id, revision=commit, allow_patterns=wanted))
+        info = HfApi().model_info(hub_id, revision=revision, timeout=HUB_TIMEOUT_S)
+        _check_files(hub_id, {file.rfilename for file in info.siblings or ()})
+        # By its name, not by its commit: without the name the cache would not find it when offline.
+        return Path(snapshot_download(hub_id, revision=revision, allow_patterns=wanted))
     except HFValidationError as exc:
         raise ClassifierError(f"{where} is neither a folder nor a hub id such as 'owner/name'") from exc
     except GatedRepoError as exc:
@@ -191,6 +193,16 @@ def _download(hub_id: str, revision: str | None) -> Path:
         ) from exc
     except (HTTPError, OSError) as exc:
         return _cached(hub_id, revision, wanted, exc)
+
+
+def _check_files(hub_id: str, names: set[str]) -> None:
+    if "pytorch_model.bin" in names and not names & set(_WEIGHTS):
+        raise ClassifierError(
+            f"base = {hub_id!r}: on the hub it has only pytorch_model.bin, a pickle, which is never loaded; "
+            "take a revision that has model.safetensors, often revision = 'refs/pr/1', or convert it once, "
+            f"with base = 'converted' then: hf download {hub_id} --local-dir converted && cd converted && "
+            f'python -c "{_CONVERT}"'
+        )
 
 
 def _cached(hub_id: str, revision: str | None, wanted: list[str], unreachable: Exception) -> Path:

@@ -15,15 +15,20 @@ def count() -> int:
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
-def from_first(value: str | None) -> str:
-    """Return the value that the first process gives, in every process."""
+def from_first(value: str | None, *, on_cpu: bool = False) -> str:
+    """Return the value that the first process gives, in every process.
+
+    Args:
+        value: of the first process; None in the others.
+        on_cpu: whether they train on the CPU although there is a GPU.
+    """
     if count() > 1:
         import torch
         from accelerate import PartialState
         from accelerate.utils import broadcast_object_list
 
         # Connects the processes, as the Trainer will.
-        PartialState(cpu=not torch.cuda.is_available())
+        PartialState(cpu=on_cpu or not torch.cuda.is_available())
         box = [value]
         broadcast_object_list(box)
         value = box[0]

@@ -5,7 +5,7 @@ Every call of transformers in this package goes through here or through the Trai
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,12 +108,13 @@ def load_model(folder: Path, labels: Sequence[str] | None = None, **config: Any)
         }
     try:
         with quiet():
-            return AutoModelForSequenceClassification.from_pretrained(
+            model, loaded = AutoModelForSequenceClassification.from_pretrained(
                 folder,
                 dtype=torch.float32,
                 use_safetensors=True,
                 trust_remote_code=False,
                 ignore_mismatched_sizes=labels is not None,
+                output_loading_info=True,
                 **config,
             )
     except (OSError, ValueError, RuntimeError, SafetensorError) as exc:
@@ -121,6 +122,19 @@ def load_model(folder: Path, labels: Sequence[str] | None = None, **config: Any)
         raise ClassifierError(
             f"the model in {folder} cannot be loaded ({reason}); download or train it again"
         ) from exc
+    encoder = f"{model.base_model_prefix}." if labels is not None else ""
+    _check_loaded(folder, loaded, encoder)
+    return model
+
+
+def _check_loaded(folder: Path, loaded: Mapping[str, Any], prefix: str) -> None:
+    """Check that no weight under `prefix` had to be started at random; a pooler may be."""
+    absent = {*loaded["missing_keys"], *(name for name, *_shapes in loaded["mismatched_keys"])}
+    if lost := sorted(name for name in absent if name.startswith(prefix) and "pooler" not in name):
+        raise ClassifierError(
+            f"the weights in {folder} do not fit its config.json ({len(lost)} missing or of another size, "
+            f"such as {lost[0]!r}); download it again"
+        )
 
 
 def _check_trained(folder: Path) -> None:
@@ -173,9 +187,7 @@ def load_encoder(folder: Path) -> PreTrainedModel:
         raise ClassifierError(
             f"the model in {folder} cannot be loaded ({reason}); download it again"
         ) from exc
-    # What is missing would be random; a pooler is not used.
-    if missing := sorted(name for name in loaded["missing_keys"] if "pooler" not in name):
-        raise ClassifierError(f"the model in {folder} has no weights for {missing[0]!r}; download it again")
+    _check_loaded(folder, loaded, "")
     return model
 
 

@@ -131,7 +131,8 @@ def train(
     checked = _checked(experiment, limit, resume, console, answering=False)
     if resume is None:
         started = str(session.start(checked, runs, fresh=fresh).path) if processes.is_first() else None
-        resume = Path(processes.from_first(started))
+        on_cpu = all(one.settings.device == "cpu" for one in checked.prepared if one.settings.kind == "bert")
+        resume = Path(processes.from_first(started, on_cpu=on_cpu))
     run = run_folder.open_run(resume)
     with run.locked() if processes.is_first() else nullcontext(), _kept(run, "train"):
         for prepared in checked.prepared:

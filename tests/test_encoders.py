@@ -5,23 +5,25 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Event, Thread
 
 import pytest
 import torch
-from safetensors.torch import load_file
-from transformers import GPT2Config, T5Config
+from safetensors.torch import load_file, save_file
+from sentencepiece import SentencePieceTrainer
+from transformers import BertForMaskedLM, GPT2Config, T5Config
 
 from classifiers.encoders import fingerprint, resolve
-from classifiers.transformer_models import load_model
+from classifiers.transformer_models import load_model, load_tokenizer
 from prompts.errors import ClassifierError
 from tests.tiny_encoders import make_encoder
 
 WORDS = ["blocks", "cars", "memo"]
 COMMIT = "c" * 40
+REVISIONS = ("main", "v1", COMMIT)
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +124,67 @@ def test_damaged_weights_are_refused_when_they_are_loaded(copy: Path) -> None:
         load_model(copy, ["a", "b"])
 
 
+def _change_weights(folder: Path, change: Callable[[str], str]) -> None:
+    weights = load_file(folder / "model.safetensors")
+    renamed = {change(name): tensor for name, tensor in weights.items()}
+    save_file(renamed, folder / "model.safetensors", {"format": "pt"})
+
+
+def test_an_encoder_that_would_begin_at_random_is_refused(copy: Path) -> None:
+    _change_weights(copy, lambda name: name.replace("encoder.layer.0.output", "body.0"))
+    with pytest.raises(ClassifierError, match=r"do not fit its config\.json \(4 missing .*'bert\.encoder"):
+        load_model(copy, ["a", "b"])
+
+
+def test_an_encoder_of_another_size_than_its_config_says_is_refused(copy: Path) -> None:
+    _change_config(copy, intermediate_size=48)
+    with pytest.raises(ClassifierError, match=r"do not fit its config\.json .*or of another size"):
+        load_model(copy, ["a", "b"])
+
+
+def test_a_checkpoint_of_a_masked_language_model_with_the_old_names_loads_whole(copy: Path) -> None:
+    # As bert-base-chinese is: a prefix, LayerNorm.gamma and .beta, a head that is not wanted, no pooler.
+    exact = load_model(copy, ["a", "b"])
+    model = BertForMaskedLM(exact.config)
+    model.bert.load_state_dict(exact.bert.state_dict(), strict=False)
+    model.save_pretrained(copy)
+    old = {"LayerNorm.weight": "LayerNorm.gamma", "LayerNorm.bias": "LayerNorm.beta"}
+
+    def renamed(name: str) -> str:
+        for now, before in old.items():
+            name = name.replace(now, before)
+        return name
+
+    _change_weights(copy, renamed)
+    assert any(name.endswith("LayerNorm.gamma") for name in load_file(copy / "model.safetensors"))
+    loaded = load_model(copy, ["a", "b"])
+    for name, weight in loaded.bert.state_dict().items():
+        if "pooler" not in name:
+            assert torch.equal(weight, exact.bert.state_dict()[name]), name
+
+
+def test_an_encoder_with_sentencepiece_alone_is_read(tmp_path: Path) -> None:
+    # As microsoft/deberta-v3-base is: spm.model and no tokenizer.json.
+    folder = make_encoder(tmp_path / "deberta", WORDS, "deberta-v2")
+    (folder / "tokenizer.json").unlink()
+    (folder / "tokenizer_config.json").write_text(
+        json.dumps({"tokenizer_class": "DebertaV2Tokenizer"}), encoding="utf-8"
+    )
+    SentencePieceTrainer.train(
+        sentence_iterator=iter(["fast cars race", "falling blocks", "a memo on cars and blocks"] * 20),
+        model_prefix=str(folder / "spm"),
+        vocab_size=23,
+        hard_vocab_limit=False,
+        minloglevel=2,
+    )
+    (folder / "spm.vocab").unlink()
+    resolve(str(folder))
+    tokenizer = load_tokenizer(folder)
+    ids = tokenizer("fast cars")["input_ids"]
+    assert tokenizer.decode(ids, skip_special_tokens=True) == "fast cars"
+    assert tokenizer.unk_token_id not in ids
+
+
 def test_the_fingerprint_follows_the_weights_and_the_tokenizer_but_not_the_place(
     copy: Path, encoder: Path
 ) -> None:
@@ -172,7 +235,10 @@ class _HubHandler(BaseHTTPRequestHandler):
             self._json(
                 [{"type": "file", "path": n, "size": f.stat().st_size, "oid": n} for n, f in files.items()]
             )
-        elif path in ("api/models/team/encoder", "api/models/team/encoder/revision/v1"):
+        elif path in (
+            "api/models/team/encoder",
+            *(f"api/models/team/encoder/revision/{r}" for r in REVISIONS),
+        ):
             self._json(
                 {"id": "team/encoder", "sha": COMMIT, "siblings": [{"rfilename": name} for name in files]}
             )
@@ -249,12 +315,16 @@ def test_a_hub_id_brings_config_tokenizer_and_safetensors_and_nothing_else(
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize("revision", [None, "v1"])
+@pytest.mark.parametrize("offline", [False, True], ids=["unreachable", "HF_HUB_OFFLINE"])
 def test_what_was_fetched_once_is_found_when_the_hub_is_gone(
-    hub: Hub, monkeypatch: pytest.MonkeyPatch
+    hub: Hub, revision: str | None, offline: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = resolve("team/encoder", revision="v1")
+    folder = resolve("team/encoder", revision=revision)
     assert hub.fetched
     _point_at("http://127.0.0.1:9", monkeypatch)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", offline)
+    assert resolve("team/encoder", revision=revision) == folder
     assert resolve("team/encoder", revision=COMMIT) == folder
 
 
@@ -297,7 +367,23 @@ def test_what_the_hub_refuses_is_said_in_one_line(
     assert "\n" not in str(refusal.value)
 
 
-def test_a_hub_model_without_safetensors_says_which_revision_to_look_for(hub: Hub) -> None:
+def test_a_hub_model_with_a_pickle_alone_is_not_fetched_and_the_way_to_convert_it_named(
+    hub: Hub, encoder: Path
+) -> None:
     (hub.folder / "model.safetensors").unlink()
-    with pytest.raises(ClassifierError, match=r"no model\.safetensors.*refs/pr/1"):
+    with pytest.raises(ClassifierError, match=r"only pytorch_model\.bin.*refs/pr/1.*hf download") as refusal:
+        resolve("team/encoder")
+    assert hub.fetched == []
+    command = str(refusal.value).partition("cd converted && ")[2]
+    converted = shutil.copytree(encoder, hub.folder / "converted")
+    torch.save(load_file(converted / "model.safetensors"), converted / "pytorch_model.bin")
+    (converted / "model.safetensors").unlink()
+    subprocess.run(command.replace("python", sys.executable, 1), shell=True, cwd=converted, check=True)
+    assert resolve(str(converted)) == converted
+
+
+def test_a_hub_model_without_any_weights_is_refused(hub: Hub) -> None:
+    for name in ("model.safetensors", "pytorch_model.bin"):
+        (hub.folder / name).unlink()
+    with pytest.raises(ClassifierError, match=r"no model\.safetensors; download that file"):
         resolve("team/encoder")
