@@ -11,7 +11,7 @@ from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from itertools import islice
 from threading import Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
@@ -197,7 +197,7 @@ def _answers(
     classifier: Classifier, examples: Iterable[Example], timing: Timing
 ) -> Generator[tuple[Example, Prediction], None, None]:
     """Yield every answer with its example, keeping the clock."""
-    examples = iter(examples)
+    examples, earlier = iter(examples), timing.facts
     while shard := list(islice(examples, SHARD)):
         base_s, began = timing.answer_s, time.perf_counter()
         try:
@@ -206,8 +206,18 @@ def _answers(
                     timing.answer_s = base_s + time.perf_counter() - began
                     yield shard[prediction.index], prediction
         finally:
-            timing.facts = dict(classifier.facts)
+            timing.facts = _counting(earlier, classifier.facts)
         timing.answer_s = base_s + time.perf_counter() - began
+
+
+def _counting(earlier: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `facts` with the texts read, and the share of them that was cut, over the earlier texts too."""
+    both = [one for one in (earlier, facts) if one.get("texts")]
+    if not both:
+        return dict(facts)
+    texts = sum(one["texts"] for one in both)
+    cut = sum(round(one["texts"] * one["cut_share"]) for one in both)
+    return {**facts, "texts": texts, "cut_share": cut / texts}
 
 
 def _closable(answers: Iterator[Prediction]) -> Generator[Prediction, None, None]:
@@ -247,6 +257,9 @@ def _take_over(
             del wanted[row["id"]]
         if len(taken) > before:
             count = len(taken) - before
+            facts = earlier.timing.get("facts", {})
+            if facts.get("texts") == count:  # otherwise it counted texts that were not taken
+                timing.facts = _counting(facts, timing.facts)
             timing.take_over(earlier.run.name, earlier.timing, count, complete=not wanted and not done)
             say(
                 console,

@@ -50,6 +50,18 @@ def half_answered(folder: Path) -> Path:
     return run
 
 
+def lengthen(folder: Path) -> None:
+    """Make three of the nine test texts longer than the model reads."""
+    (folder / "experiment.toml").write_text(EXPERIMENT.replace("max_length = 16", "max_length = 8"))
+    test = folder / "test.jsonl"
+    test.write_text(test.read_text().replace("fast daily new", "fast daily new fast daily new"))
+
+
+def cut(run: Path) -> tuple[int, float]:
+    facts = json.loads((run / "classifiers/bert/timing.json").read_text())["facts"]
+    return facts["texts"], facts["cut_share"]
+
+
 def test_it_goes_on_with_the_engine_it_began_with_where_another_would_be_chosen_now(folder: Path) -> None:
     run = half_answered(folder)
     model = run / "classifiers/bert/model"
@@ -63,6 +75,30 @@ def test_it_goes_on_with_the_engine_it_began_with_where_another_would_be_chosen_
     assert "answers with" not in said.out
     assert json.loads(identity.read_text())["precision"] == "bfloat16"
     assert len((run / "classifiers/bert/predictions.jsonl").read_text().splitlines()) == len(TRAIN[::2])
+
+
+def test_the_share_of_texts_cut_covers_those_read_before_a_stop(folder: Path) -> None:
+    lengthen(folder)
+    run = half_answered(folder)
+    file = run / "classifiers/bert/timing.json"
+    timing = json.loads(file.read_text())
+    assert cut(run) == (9, 3 / 9)
+    timing["facts"] |= {"texts": 4, "cut_share": 3 / 4, "device": "before"}  # the longest are read first
+    file.write_text(json.dumps(timing))
+    said = harness("compare", "--resume", run, cwd=folder)
+    assert said.code == 0, said
+    assert cut(run) == (9, 3 / 9)
+    assert json.loads(file.read_text())["facts"]["device"] != "before"
+
+
+def test_the_share_of_texts_cut_covers_those_whose_answers_were_taken_over(folder: Path) -> None:
+    lengthen(folder)
+    assert harness("compare", cwd=folder).code == 0
+    with (folder / "test.jsonl").open("a") as file:
+        file.write(json.dumps({"text": "cars " * 9, "one": "Play", "two": "Racing"}) + "\n")
+    said = harness("compare", cwd=folder)
+    assert "bert: 9 answers taken from run" in said.out, said
+    assert cut(max((folder / "runs").iterdir())) == (10, 4 / 10)
 
 
 def test_weights_of_another_base_are_not_mixed_into_a_run(folder: Path) -> None:

@@ -23,6 +23,7 @@ from classifiers.losses import balanced_weights, weighted_loss
 from classifiers.row_order import RowOrder, balancing_weights
 from classifiers.settings import BertSettings
 from classifiers.trainers import weighted_by_share
+from classifiers.training_arguments import training_arguments
 from classifiers.training_record import read_training
 from classifiers.transformer_models import load_model
 from prompts.errors import ClassifierError
@@ -62,6 +63,20 @@ def changed(base: Path, folder: Path) -> set[str]:
     }
     assert set(before) & set(after)
     return {name for name in before if name in after and not torch.equal(before[name], after[name])}
+
+
+def test_warmup_and_weight_decay_reach_the_trainer(tmp_path: Path) -> None:
+    arguments = training_arguments(
+        settings(warmup=0.25, weight_decay=0.07),
+        tmp_path,
+        device=torch.device("cpu"),
+        precision="float32",
+        seed=1,
+        has_dev=False,
+        epochs=1,
+    )
+    assert arguments.get_warmup_steps(400) == 100
+    assert arguments.weight_decay == 0.07
 
 
 @pytest.mark.parametrize("architecture", configs(10))
