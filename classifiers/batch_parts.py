@@ -49,7 +49,7 @@ def _part(batch: Mapping[str, torch.Tensor], rows: list[int], length_step: int) 
     mask = batch["attention_mask"]
     width = mask.shape[1]
     used = mask[rows].any(dim=0).nonzero()
-    first, end = (int(used[0]), int(used[-1]) + 1) if len(used) else (0, width)
+    first, end = (int(used[0]), int(used[-1]) + 1) if len(used) else (0, 1)
     # Padding stays on the side where the tokenizer put it.
     wanted = _round_up(end - first, length_step, width)
     columns = slice(0, wanted) if first == 0 else slice(end - wanted, end)
@@ -62,4 +62,4 @@ def _part(batch: Mapping[str, torch.Tensor], rows: list[int], length_step: int) 
 
 
 def _round_up(length: int, step: int, most: int) -> int:
-    return min(-(-length // step) * step, most)
+    return min(-(-max(length, 1) // step) * step, most)  # a row without tokens has one column of padding

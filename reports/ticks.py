@@ -17,6 +17,7 @@ MOST = 6
 ROUND = (1, 2, 5)
 LOG_ROOM = 1.1  # a factor beyond the outermost value
 DECIMALS = 12
+_LAST_DIGIT = 1e-12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,12 +46,15 @@ def ticks(scale: Scale, values: Sequence[float]) -> Ticks:
 
     whole = scale.kind == "number" and all(float(value).is_integer() for value in shown)
     places = MaxNLocator(nbins=MOST - 1, steps=[1, 2, 2.5, 5, 10], integer=whole).tick_values(low, high)
-    found = [0.0 if abs(place) < 1e-12 else round(float(place), DECIMALS) for place in places]
+    found = [0.0 if abs(place) < _LAST_DIGIT else round(float(place), DECIMALS) for place in places]
     if scale.low is None and not (whole and scale.high is None):
         low = found[0] if scale.kind != "share" or min(shown, default=0) < 0 else max(found[0], 0.0)
     if scale.high is None and not (whole and scale.low is None):
         high = found[-1] if scale.kind != "share" or max(shown, default=0) > 1 else min(found[-1], 1.0)
-    found = [place for place in found if low - 1e-12 <= place <= high + 1e-12]
+    # The round numbers may lie a last digit inside the values.
+    low = min([low, *(value for value in shown if value > low - _LAST_DIGIT)])
+    high = max([high, *(value for value in shown if value < high + _LAST_DIGIT)])
+    found = [place for place in found if low - _LAST_DIGIT <= place <= high + _LAST_DIGIT]
     return Ticks(low=low, high=high, marks=_written(scale, found))
 
 

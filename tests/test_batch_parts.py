@@ -1,7 +1,7 @@
 """A batch in parts: every row once, no column missing, and the gradient of the whole."""
 
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 
@@ -19,6 +19,8 @@ def batch_of(lengths, side="right"):
     return {"input_ids": ids, "attention_mask": (ids > 0).long(), "labels": torch.arange(len(lengths))}
 
 
+@example([0, 2], "left", 1, 1)
+@example([0, 0], "right", 1, 1)
 @given(
     st.lists(st.integers(0, 70), min_size=1, max_size=20),
     st.sampled_from(["left", "right"]),
@@ -40,7 +42,7 @@ def test_every_row_stands_in_one_part_with_all_its_tokens(lengths, side, length_
                 == batch["input_ids"][label][batch["attention_mask"][label] > 0].tolist()
             )
         longest = int(part["attention_mask"].sum(dim=1).max())
-        assert width <= max(-(-longest // length_step) * length_step, 1)
+        assert width <= -(-max(longest, 1) // length_step) * length_step
 
 
 def test_a_batch_without_a_mask_stays_in_one_piece():

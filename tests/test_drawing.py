@@ -281,6 +281,7 @@ def test_an_interval_upwards_is_drawn_inside_the_axis():
     assert "20 %" not in without
 
 
+@example([0.0, 0.010000000000000002], 0.010000000000000002)
 @given(
     st.lists(st.floats(0, 1), min_size=1, max_size=5),
     st.floats(0.01, 1),
