@@ -12,7 +12,7 @@ from xml.etree import ElementTree as Xml
 
 import matplotlib
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from prompts.characters import in_xml
