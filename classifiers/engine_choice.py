@@ -169,8 +169,7 @@ def choose(
     began = time.perf_counter()
     missing = _missing(tried)
     if all(one in missing for one in tried[1:]):
-        why = "no other engine is installed" if missing else "nothing else runs on this device"
-        return _unmeasured(tried, why, missing)
+        return _unmeasured(tried, _alone(tried[0], missing), missing)
     if len(dev) < TEXTS_AT_LEAST:
         few = "1 dev text is" if len(dev) == 1 else f"{len(dev)} dev texts are"
         why = f"{few} too few to compare engines on: {TEXTS_AT_LEAST} are needed"
@@ -206,6 +205,14 @@ def _missing(tried: Sequence[Candidate]) -> dict[Candidate, str]:
     return missing
 
 
+def _alone(only: Candidate, missing: Mapping[Candidate, str]) -> str:
+    if missing:
+        return "no other engine is installed"
+    if only.stated:
+        return f"precision = {only.precision!r} is set and no other engine runs on this device"
+    return "nothing else runs on this device"
+
+
 def _unmeasured(
     tried: Sequence[Candidate], why: str, missing: Mapping[Candidate, str] | None = None
 ) -> Choice:
@@ -235,6 +242,10 @@ def _seconds(trial: Trial) -> float:
 
 
 def _in_torch(settings: BertSettings) -> list[Candidate]:
-    precision = choose_precision(settings.precision, choose_device(settings.device))
+    device = choose_device(settings.device)
+    precision = choose_precision(settings.precision, device)
+    if settings.precision == "auto" and precision == "float32" and device.type != "cpu":
+        # Such a GPU still multiplies in float16. Its range is narrow, so only the comparison may take it.
+        precision = "float16"
     formats = dict.fromkeys(["float32", precision])
     return [Candidate(engine="torch", precision=one, stated=one == settings.precision) for one in formats]

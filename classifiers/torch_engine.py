@@ -66,8 +66,9 @@ class TorchEngine:
 
         Raises:
             OutOfMemory: the device has no room for a batch of this size; a smaller one may pass.
-            ClassifierError: the model does not run in this precision.
+            ClassifierError: the model does not run in this precision, or its numbers do not fit it.
         """
+        import numpy as np
         import torch
 
         try:
@@ -84,6 +85,8 @@ class TorchEngine:
             if self.precision == "float32":
                 raise
             raise self._refused(exc) from exc  # mostly an operator that lacks the format
+        if self.precision != "float32" and not np.isfinite(logits).all():
+            raise self._refused(OverflowError("its outputs overflow"))
         self._use.look()
         return logits  # type: ignore[no-any-return]  # transformers is untyped for mypy
 

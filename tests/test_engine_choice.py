@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
 from classifiers import engine_choice, engine_trials
@@ -16,6 +17,7 @@ from classifiers.engine_choice import (
     Choice,
     candidates,
     choose,
+    unmeasured,
 )
 from classifiers.engines import Batch, Engine, EngineName, OutOfMemory, open_engine
 from classifiers.onnx_export import quantized
@@ -225,6 +227,31 @@ def test_candidates_are_torch_float32_its_own_precision_and_the_engines_of_the_c
     others = [INT8, OPENVINO, Candidate(engine="onnx")]
     assert candidates(SETTINGS) == [*in_torch, *others]
     assert candidates(SETTINGS.model_copy(update={"precision": "float32"})) == [TORCH, *others]
+
+
+@pytest.mark.parametrize(
+    ("device", "has_bfloat16", "half"),
+    [("cuda:0", True, "bfloat16"), ("cuda:0", False, "float16"), ("mps", False, "float16")],
+)
+def test_on_a_gpu_float32_is_tried_beside_the_half_precision_it_has(
+    device: str, has_bfloat16: bool, half: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_choice, "choose_device", lambda _wanted: torch.device(device))
+    monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda **_including: has_bfloat16)
+    auto = SETTINGS.model_copy(update={"device": device})
+    tried = candidates(auto)
+    assert tried == [TORCH, Candidate(engine="torch", precision=half)]
+    assert not any(one.stated for one in tried)
+    assert unmeasured(auto, "there are no dev texts").chosen == TORCH
+    assert candidates(auto.model_copy(update={"precision": "float32"})) == [TORCH]
+    other = "bfloat16" if half == "float16" else "float16"
+    told = candidates(auto.model_copy(update={"precision": other}))
+    assert told == [TORCH, Candidate(engine="torch", precision=other)]
+
+
+def test_a_processor_without_bfloat16_is_not_tried_in_float16(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cpu.get_capabilities", dict)
+    assert candidates(SETTINGS) == [TORCH, INT8, OPENVINO, Candidate(engine="onnx")]
 
 
 def test_thirty_dev_texts_are_enough(folder: Path, in_torch: Engine, dev: list[Example]) -> None:

@@ -86,6 +86,16 @@ def test_an_install_that_is_broken_is_named_with_the_command_that_mends_it(
     )
 
 
+def test_outputs_that_overflow_in_half_precision_are_refused_and_never_a_label(folder: Path) -> None:
+    engine = opened("torch", folder, precision="bfloat16")
+    with torch.no_grad():
+        next(engine._model.parameters()).fill_(torch.inf)  # type: ignore[attr-defined]  # of the torch engine
+    with pytest.raises(
+        ClassifierError, match=r"bfloat16.*\(its outputs overflow\); set precision = 'float32'$"
+    ):
+        engine.logits(batch(2, 3))
+
+
 def test_an_operator_that_half_precision_lacks_is_refused_with_the_way_out(folder: Path) -> None:
     engine = opened("torch", folder, precision="bfloat16")
     engine._model.forward = raising(NotImplementedError("'op' not implemented for 'BFloat16'\nat line 5"))  # type: ignore[attr-defined]  # of the torch engine

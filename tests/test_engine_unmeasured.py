@@ -67,3 +67,12 @@ def test_where_no_other_engine_is_installed_nothing_is_measured(monkeypatch: pyt
 def test_where_a_device_has_one_candidate_nothing_is_measured() -> None:
     choice = chosen_unopened(DEV, [TORCH])
     assert (choice.reason, choice.trials) == ("torch float32, as nothing else runs on this device", ())
+
+
+def test_where_a_precision_leaves_one_candidate_the_reason_says_so() -> None:
+    stated = Candidate(engine="torch", precision="float32", stated=True)
+    choice = chosen_unopened(DEV, [stated])
+    assert choice.chosen == stated
+    assert choice.reason == (
+        "torch float32, as precision = 'float32' is set and no other engine runs on this device"
+    )
