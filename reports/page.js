@@ -174,8 +174,14 @@
     }
   }
 
+  // A step that "back" undoes, drawn at once: the next click already meets the new table.
+  function go(state) {
+    if (location.hash !== address(state)) history.pushState(null, "", address(state));
+    follow();
+  }
+
   function turn(page) {
-    location.hash = address({ ...fields(), page });
+    go({ ...fields(), page });
     table.scrollIntoView({ block: "start" });
   }
 
@@ -183,23 +189,25 @@
     if (location.hash && !/^#app(s\?|-)/.test(location.hash)) return; // a jump to a section
     const state = read();
     for (const field of form.elements) {
-      if (field.name) field.value = state[field.name] ?? "";
+      if (!field.name) continue;
+      field.value = state[field.name] ?? "";
+      if (field.selectedIndex < 0) field.value = ""; // a choice of another report
     }
-    show(state);
+    show({ ...fields(), page: state.page, id: state.id });
   }
 
   // A choice is a step that "back" undoes; typing is none, for each letter would be one.
   let typed = 0;
   form.addEventListener("input", (event) => {
     clearTimeout(typed);
-    if (event.target.type !== "search") location.hash = address(fields());
+    if (event.target.type !== "search") go(fields());
     else typed = setTimeout(() => {
       history.replaceState(null, "", address(fields()));
       show(fields());
     }, 120);
   });
   form.addEventListener("submit", (event) => event.preventDefault());
-  element("apps-all").addEventListener("click", () => { location.hash = "#apps?"; });
+  element("apps-all").addEventListener("click", () => go({}));
   addEventListener("hashchange", follow);
 
   addEventListener("beforeprint", () => {

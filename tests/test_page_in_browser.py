@@ -6,6 +6,7 @@ import subprocess
 from dataclasses import replace
 
 import pytest
+from playwright.sync_api import expect
 
 from reports.page import render
 from reports.scores import score
@@ -63,8 +64,7 @@ def test_a_payload_is_text_and_nothing_else(open_page, payload):
     assert first.locator(".raw").first.evaluate("code => code.textContent") == payload
     assert payload in first.locator(".step").first.evaluate("step => step.textContent")
     tab.page.locator("[name=q]").fill(payload + "3")
-    tab.page.wait_for_timeout(200)
-    assert table.locator("tbody tr").count() == 1
+    expect(table.locator("tbody tr")).to_have_count(1)
     table.locator("tbody a").click()
     assert table.locator("tr.hit th a").evaluate("link => link.textContent") == payload + "3"
     assert table.locator("script, img, iframe, [onmouseover], [onerror], a:not([href^='#'])").count() == 0
