@@ -5,6 +5,7 @@ In: tokenised windows. Out: logits.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -71,21 +72,24 @@ class Batches:
 
     Args:
         engine: computes the logits.
-        batch_tokens: to begin with.
+        batch_tokens: at most; None takes what the engine says suits it, batch by batch.
         max_length: no batch is longer.
         padding: by the names of the inputs, what fills up a row; 0 where it is not named.
-
-    Attributes:
-        batch_tokens: those of a batch now; what the device had no room for halves it for good.
     """
 
     def __init__(
-        self, engine: Engine, *, batch_tokens: int, max_length: int, padding: Mapping[str, int]
+        self, engine: Engine, *, batch_tokens: int | None, max_length: int, padding: Mapping[str, int]
     ) -> None:
-        self.batch_tokens = batch_tokens
+        self._given = batch_tokens
+        self._most: float = math.inf
         self._engine = engine
         self._max_length = max_length
         self._padding = padding
+
+    @property
+    def batch_tokens(self) -> int:
+        """Those of the next batch; what the device had no room for halves them for good."""
+        return int(min(self._most, self._given or self._engine.batch_tokens))
 
     def compute(self, rows: Iterable[Row]) -> Iterator[Computed]:
         """Yield every row once, in batches, the longest first and equally long ones as they were given.
@@ -107,7 +111,7 @@ class Batches:
                         f"one text of {length} tokens has no room on {self._engine.device} ({exc}): "
                         "lower max_length, take precision = 'bfloat16', or device = 'cpu'"
                     ) from exc
-                self.batch_tokens = len(batch) * length // 2
+                self._most = len(batch) * length // 2
                 continue
             yield Computed(rows=batch, logits=logits, seconds=time.perf_counter() - began)
             done += len(batch)

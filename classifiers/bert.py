@@ -91,7 +91,7 @@ class BertClassifier:
         self._truncator = Truncator(tokenizer, max_length=self._max_length, truncation=truncation)
         self._batches = Batches(
             engine,
-            batch_tokens=batch_tokens or engine.batch_tokens,
+            batch_tokens=batch_tokens,
             max_length=self._max_length,
             padding={
                 "input_ids": tokenizer.pad_token_id,
@@ -116,8 +116,8 @@ class BertClassifier:
     def facts(self) -> Mapping[str, Scalar]:
         """Device, engine and what was read of the texts so far.
 
-        Shares are in 0..1: `cut_share` of the texts had tokens that were not read. `batch_tokens` is the last
-        size, smaller than the first where memory ran out.
+        Shares are in 0..1: `cut_share` of the texts had tokens that were not read. `batch_tokens` is what
+        the next batch would have: less than before where memory ran out.
         """
         facts: dict[str, Scalar] = {
             "device": self._engine.device,

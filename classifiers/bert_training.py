@@ -177,6 +177,7 @@ def _train(
         "parameters_m": round(model.num_parameters() / 1e6, 1),
         "max_length": lengths.max_length,
         "epoch_chosen_by": figure if dev else "last epoch",
+        **tuned.gpu,
     }
     if settings.freeze:
         learning = sum(weights.numel() for weights in model.parameters() if weights.requires_grad)

@@ -19,6 +19,9 @@ EQUAL_SHARE = 0.995
 LOST_ACCURACY = 0.002
 """How much lower the accuracy may be, as a fraction."""
 
+PLANNED = 100_000
+"""Texts that an engine is chosen for: over so many, what is lost at its start must come back."""
+
 _WARM_UP = 16
 _PASSES, _ENOUGH_S = 3, 2.0  # a pass over few texts of a small model is repeated, and the quickest counts
 
@@ -38,7 +41,12 @@ class Candidate:
     stated: bool = field(default=False, compare=False)
 
     def __str__(self) -> str:
-        return f"torch {self.precision}" if self.engine == "torch" else self.engine
+        return f"{self.engine} {self.precision}" if self.is_torch else self.engine
+
+    @property
+    def is_torch(self) -> bool:
+        """Whether the precision is its own to say."""
+        return self.engine in ("torch", "torch-compile")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +56,7 @@ class Trial:
     Attributes:
         candidate: which.
         s_per_text: seconds per text over all texts, or None where it did not run.
+        first_s: seconds until the first few were answered, at every start: torch-compile compiles then.
         equal: how many texts got the same labels as in torch float32, or None.
         accuracy: the fraction of texts whose whole path is right, or None.
         rejected: why it may not answer, or None where it may.
@@ -55,9 +64,15 @@ class Trial:
 
     candidate: Candidate
     s_per_text: float | None = None
+    first_s: float = 0.0
     equal: int | None = None
     accuracy: float | None = None
     rejected: str | None = None
+
+    @property
+    def planned_s(self) -> float:
+        """Seconds that a start and `PLANNED` texts take; infinite where it did not run."""
+        return math.inf if self.s_per_text is None else self.first_s + PLANNED * self.s_per_text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,17 +83,21 @@ class Answers:
         paths: one per text.
         right: how many of them are the gold path.
         seconds: that all texts took.
+        first_s: that a few took before them.
     """
 
     paths: list[tuple[str, ...]]
     right: int
     seconds: float
+    first_s: float
 
 
 def run(classifier: Classifier, examples: Sequence[Example]) -> Answers:
     """Answer the texts of the examples, after a warm-up, and take the time of the quickest pass."""
     texts = [example.text for example in examples]
+    began = time.perf_counter()
     list(classifier.classify(texts[:_WARM_UP]))
+    first_s = time.perf_counter() - began
     passes: list[float] = []
     paths: dict[int, tuple[str, ...]] = {}
     while len(passes) < _PASSES and sum(passes) < _ENOUGH_S:
@@ -86,7 +105,9 @@ def run(classifier: Classifier, examples: Sequence[Example]) -> Answers:
         paths = {answer.index: answer.path for answer in classifier.classify(texts)}
         passes.append(time.perf_counter() - began)
     right = sum(paths[i] == example.gold for i, example in enumerate(examples))
-    return Answers(paths=[paths[i] for i in range(len(texts))], right=right, seconds=min(passes))
+    return Answers(
+        paths=[paths[i] for i in range(len(texts))], right=right, seconds=min(passes), first_s=first_s
+    )
 
 
 def judge(candidate: Candidate, answers: Answers, expected: Answers) -> Trial:
@@ -104,6 +125,7 @@ def judge(candidate: Candidate, answers: Answers, expected: Answers) -> Trial:
     return Trial(
         candidate=candidate,
         s_per_text=answers.seconds / count,
+        first_s=answers.first_s,
         equal=equal,
         accuracy=answers.right / count,
         rejected=rejected,

@@ -32,7 +32,7 @@ class Engine(Protocol):
         name: as the setting `engine` calls it.
         precision: the number format of the matrix products, in words for the report.
         device: where it runs, in words for the report.
-        batch_tokens: padded tokens in one forward pass that suit it.
+        batch_tokens: padded tokens that suit the next forward pass; it may learn from those before.
         facts: what the report should say about the device's work so far; often nothing.
     """
 
@@ -81,11 +81,12 @@ def is_lack_of_memory(exc: BaseException) -> bool:
     return isinstance(exc, MemoryError) or any(words in str(exc).lower() for words in _NO_MEMORY)
 
 
-EngineName = Literal["torch", "onnx", "onnx-int8", "openvino"]
+EngineName = Literal["torch", "torch-compile", "onnx", "onnx-int8", "openvino"]
 
 _EXPORT = ("onnx", "onnxscript")
 _PACKAGES: Mapping[EngineName, tuple[str, ...]] = {
     "torch": (),
+    "torch-compile": (),
     "onnx": (*_EXPORT, "onnxruntime"),
     "onnx-int8": (*_EXPORT, "onnxruntime"),
     "openvino": (*_EXPORT, "openvino"),
@@ -96,7 +97,7 @@ def open_engine(name: EngineName, folder: Path, *, device: str, precision: str) 
     """Load the model in `folder` into an engine.
 
     Args:
-        name: torch runs everywhere; the others on a CPU.
+        name: torch runs everywhere, compiled where it finds a compiler; the others on a CPU.
         folder: of the trained model.
         device: auto, cpu, cuda:0, mps.
         precision: auto, float32, bfloat16, float16; of torch alone, the others have their own.
@@ -106,10 +107,11 @@ def open_engine(name: EngineName, folder: Path, *, device: str, precision: str) 
             model cannot be brought into it.
     """
     match name:
-        case "torch":
+        case "torch" | "torch-compile":
             from classifiers.torch_engine import TorchEngine
 
-            return TorchEngine(folder, device=device, precision=precision)
+            compiled = name == "torch-compile"
+            return TorchEngine(folder, device=device, precision=precision, compiled=compiled)
         case "onnx" | "onnx-int8":
             from classifiers.onnx_engine import OnnxEngine
 

@@ -18,9 +18,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from classifiers.checkpoints import Checkpoint, Checkpoints
+from classifiers.contract import Scalar
 from classifiers.devices import Precision, choose_precision, describe_device
 from classifiers.engines import is_lack_of_memory
 from classifiers.epochs import Clock, curve, stopped_early, watch
+from classifiers.gpu_use import GpuUse
 from classifiers.layers import rate_groups
 from classifiers.processes import count, is_first, wait_for_all
 from classifiers.row_order import RowOrder
@@ -56,6 +58,7 @@ class FineTuning:
         steps: optimizer steps taken.
         precision: the number format that the matrix products ran in.
         resumed_after: the epochs after which it was cut off and went on, from 1.
+        gpu: what it took of a GPU since it began or went on last; see `gpu_use.GpuUse.facts`.
     """
 
     train_s: float
@@ -64,6 +67,7 @@ class FineTuning:
     steps: int
     precision: Precision
     resumed_after: tuple[int, ...]
+    gpu: Mapping[str, Scalar]
 
 
 def fine_tune(
@@ -106,6 +110,12 @@ def fine_tune(
     """
     from transformers import DataCollatorWithPadding
 
+    use = GpuUse(device)
+
+    def step_done(done: int, total: int) -> None:
+        use.look()
+        progress(done, total)
+
     collate = DataCollatorWithPadding(tokenizer, pad_to_multiple_of=math.gcd(LENGTH_STEP, max_length))
     last = checkpoints.last()
     with quiet(), _enough_memory(settings, device):
@@ -130,7 +140,7 @@ def fine_tune(
             compute_loss_func=weighted_by_share(loss),
             compute_metrics=_metrics(best_leaves, loss, settings),
         )
-        clock = _run(trainer, settings, checkpoints, last, order, progress)
+        clock = _run(trainer, settings, checkpoints, last, order, step_done)
     _check_finite(model, settings, checkpoints)
     state = trainer.state
     steps_per_epoch = state.max_steps // args.num_train_epochs
@@ -141,6 +151,7 @@ def fine_tune(
         steps=state.global_step,
         precision=precision,
         resumed_after=clock.resumed_after,
+        gpu=use.facts,
     )
 
 

@@ -1,12 +1,13 @@
-"""What a forward pass took of a GPU: the peak of its memory, and how busy it was.
+"""What passes over a model took of a GPU: its memory, and how busy it was.
 
-In: a torch device, and a call after each batch. Out: facts for the report, none where nothing is measured.
+In: a torch device, and a word at each pass. Out: facts for the report, none where nothing is measured.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -19,23 +20,52 @@ _INTERVAL_S = 1.0  # the driver averages over a second at most
 
 
 class GpuUse:
-    """Watches `device` from now on."""
+    """Watches `device` from now on.
+
+    Attributes:
+        took_bytes: what the last pass inside `watched` held at its peak beyond what was there before it; None
+            off CUDA, where nobody counts it.
+    """
 
     def __init__(self, device: torch.device) -> None:
-        import torch
-
+        self.took_bytes: int | None = None
         self._device = device
-        self._is_cuda = device.type == "cuda"
+        self._is_cuda, self._is_mps = device.type == "cuda", device.type == "mps"
         self._counts_busy = self._is_cuda and find_spec("pynvml") is not None
+        self._peak_bytes = 0
         self._busy: list[float] = []
         self._next_s = time.monotonic() + _INTERVAL_S
         if self._is_cuda:
+            import torch
+
             torch.cuda.reset_peak_memory_stats(device)
 
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Measure the pass inside."""
+        if not self._is_cuda:
+            yield
+        else:
+            import torch
+
+            before = torch.cuda.memory_allocated(self._device)
+            self._keep_peak()
+            torch.cuda.reset_peak_memory_stats(self._device)
+            yield
+            self.took_bytes = torch.cuda.max_memory_allocated(self._device) - before
+        self.look()
+
     def look(self) -> None:
-        """Take note of how busy the device is, once a second at most; cheap in between."""
-        if not self._counts_busy or time.monotonic() < self._next_s:
+        """Take note of what is only known by looking, once a second at most; cheap in between."""
+        if time.monotonic() < self._next_s:
             return
+        self._next_s = time.monotonic() + _INTERVAL_S
+        if self._is_mps:
+            self._keep_peak()
+        if self._counts_busy:
+            self._keep_busy()
+
+    def _keep_busy(self) -> None:
         import torch
         from pynvml import NVMLError
 
@@ -43,16 +73,22 @@ class GpuUse:
             self._busy.append(torch.cuda.utilization(self._device) / 100)
         except (NVMLError, RuntimeError):  # some GPUs, and parts of one, do not count it
             self._counts_busy = False
-        self._next_s = time.monotonic() + _INTERVAL_S
+
+    def _keep_peak(self) -> None:
+        import torch
+
+        if self._is_cuda:
+            self._peak_bytes = max(self._peak_bytes, torch.cuda.max_memory_allocated(self._device))
+        elif self._is_mps:  # it keeps no peak of its own
+            self._peak_bytes = max(self._peak_bytes, torch.mps.driver_allocated_memory())
 
     @property
     def facts(self) -> Mapping[str, Scalar]:
-        """On CUDA `gpu_memory_peak_gb` (10^9 bytes) and `gpu_busy_share` (0..1, the mean while it worked)."""
-        import torch
-
+        """On a GPU `gpu_memory_peak_gb` (10^9 bytes), on CUDA `gpu_busy_share` (0..1, the mean at work)."""
         facts: dict[str, Scalar] = {}
-        if self._is_cuda:
-            facts["gpu_memory_peak_gb"] = round(torch.cuda.max_memory_allocated(self._device) / 1e9, 2)
+        self._keep_peak()
+        if self._is_cuda or self._is_mps:
+            facts["gpu_memory_peak_gb"] = round(self._peak_bytes / 1e9, 2)
         if self._busy:
             facts["gpu_busy_share"] = round(sum(self._busy) / len(self._busy), 2)
         return facts

@@ -39,7 +39,7 @@ class BertSettings(Settings):
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto", description="of training, and of answering in torch"
     )
-    engine: Literal["auto", "torch", "onnx", "onnx-int8", "openvino"] = Field(
+    engine: Literal["auto", "torch", "torch-compile", "onnx", "onnx-int8", "openvino"] = Field(
         "auto", description="what answers; auto: the fastest that answers dev as torch float32 does"
     )
     choose_by: Literal["accuracy", "macro_f1"] = Field("accuracy", description="what on dev picks the epoch")

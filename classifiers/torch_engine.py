@@ -1,4 +1,4 @@
-"""The engine that is always there: torch, on a CPU, a CUDA GPU or an Apple GPU."""
+"""The engine that is always there: torch, on a CPU, a CUDA GPU or an Apple GPU, as it is or compiled."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from classifiers.batch_room import BatchRoom
 from classifiers.contract import Scalar
 from classifiers.devices import choose_device, choose_precision, describe_device
-from classifiers.engines import Batch, OutOfMemory, is_lack_of_memory
+from classifiers.engines import Batch, EngineName, OutOfMemory, is_lack_of_memory
 from classifiers.gpu_use import GpuUse
 from classifiers.transformer_models import load_model
 from prompts.errors import ClassifierError
@@ -29,19 +30,21 @@ class TorchEngine:
         folder: as transformers saves it.
         device: auto, cpu, cuda:0, mps.
         precision: auto, float32, bfloat16, float16.
+        compiled: whether `torch.compile` makes one piece of code of the model for batches of every shape, at
+            the first batch: tens of seconds at every start, for faster passes after it.
 
     Raises:
         ClassifierError: no such device, the weights cannot be read, or the device has no room for them or not
             this precision.
     """
 
-    name = "torch"
-
-    def __init__(self, folder: Path, *, device: str = "auto", precision: str = "auto") -> None:
+    def __init__(
+        self, folder: Path, *, device: str = "auto", precision: str = "auto", compiled: bool = False
+    ) -> None:
+        self.name: EngineName = "torch-compile" if compiled else "torch"
         self._device = choose_device(device)
         self.precision: str = choose_precision(precision, self._device)
         self.device = describe_device(self._device)
-        self.batch_tokens = 2048 if self._device.type == "cpu" else 65536
         model = load_model(folder)
         self._accepted = set(inspect.signature(model.forward).parameters)
         try:
@@ -54,7 +57,16 @@ class TorchEngine:
             if self.precision == "float32":
                 raise
             raise self._refused(exc) from exc
+        self._compiled = compiled
+        if compiled:
+            self._model.compile(dynamic=True)
         self._use = GpuUse(self._device)
+        self._room = BatchRoom(self._device)
+
+    @property
+    def batch_tokens(self) -> int:
+        """Padded tokens that suit the next batch."""
+        return self._room.tokens
 
     @property
     def facts(self) -> Mapping[str, Scalar]:
@@ -66,28 +78,36 @@ class TorchEngine:
 
         Raises:
             OutOfMemory: the device has no room for a batch of this size; a smaller one may pass.
-            ClassifierError: the model does not run in this precision, or its numbers do not fit it.
+            ClassifierError: the model does not run in this precision, its numbers do not fit it, or it cannot
+                be compiled here.
         """
         import numpy as np
         import torch
 
+        texts, tokens = batch["input_ids"].shape
+        if self._compiled and texts == 1:  # would be compiled anew: a size of 1 is no shape like others
+            batch = {key: value.repeat(2, axis=0) for key, value in batch.items()}
         try:
-            with torch.inference_mode():
+            with torch.inference_mode(), self._use.watched():
                 inputs = {
                     key: torch.from_numpy(value).to(self._device)
                     for key, value in batch.items()
                     if key in self._accepted
                 }
-                logits = self._model(**inputs).logits.float().cpu().numpy()
+                logits = self._model(**inputs).logits[:texts].float().cpu().numpy()
         except RuntimeError as exc:
             if is_lack_of_memory(exc):
                 raise OutOfMemory(str(exc)) from exc
+            if self._compiled:
+                raise ClassifierError(
+                    f"engine = {self.name!r} failed ({_first_line(exc)}); set engine = 'torch'"
+                ) from exc
             if self.precision == "float32":
                 raise
             raise self._refused(exc) from exc  # mostly an operator that lacks the format
         if self.precision != "float32" and not np.isfinite(logits).all():
             raise self._refused(OverflowError("its outputs overflow"))
-        self._use.look()
+        self._room.learn(texts * tokens, self._use.took_bytes)
         return logits  # type: ignore[no-any-return]  # transformers is untyped for mypy
 
     def _refused(self, exc: Exception) -> ClassifierError:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from transformers.utils import logging
 
@@ -215,6 +216,49 @@ def test_a_lack_of_memory_is_not_taken_for_a_number_format_that_is_not_supported
     monkeypatch.setattr("transformers.BertForSequenceClassification.forward", forward)
     with pytest.raises(ClassifierError, match=r"needs more memory than .*lower batch_size = 4"):
         train(base, tmp_path / "model", precision=precision)
+
+
+def test_bfloat16_multiplies_in_it_and_keeps_the_weights_in_float32(base: Path, tmp_path: Path) -> None:
+    same = {"epochs": 1, "dropout": 0.0, "dev": []}
+    training = train(base, tmp_path / "half", precision="bfloat16", **same)
+    train(base, tmp_path / "full", precision="float32", **same)
+    half, full = (load_file(tmp_path / name / "model.safetensors") for name in ("half", "full"))
+    assert training.facts["precision"] == "bfloat16"
+    assert {weights.dtype for weights in half.values()} == {torch.float32}
+    apart = max(float((half[name] - full[name]).abs().max()) for name in full)
+    assert 0 < apart < 0.1  # ten steps of a hundredth at most
+
+
+def test_an_architecture_that_fails_in_bfloat16_is_trained_in_float32_or_refused(tmp_path: Path) -> None:
+    deberta = make_encoder(tmp_path / "deberta", WORDS, "deberta")
+    with pytest.raises(
+        ClassifierError,
+        match=r"^precision = 'bfloat16': deberta models cannot be trained in it .*use 'auto' or 'float32'$",
+    ):
+        train(deberta, tmp_path / "told", precision="bfloat16")
+    assert not (tmp_path / "told/training.json").exists()
+    assert train(deberta, tmp_path / "auto", precision="auto", epochs=1).facts["precision"] == "float32"
+
+
+def test_what_a_gpu_had_to_give_stands_in_the_record(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = []
+    gave = {"gpu_memory_peak_gb": 3.2, "gpu_busy_share": 0.97}
+
+    class Gpu:
+        facts = gave
+
+        def __init__(self, device: torch.device) -> None:
+            assert device.type == "cpu"
+
+        def look(self) -> None:
+            looks.append(1)
+
+    monkeypatch.setattr("classifiers.fine_tuning.GpuUse", Gpu)
+    training = train(base, tmp_path / "model", epochs=1)
+    assert training.facts.items() >= gave.items()
+    assert len(looks) == training.facts["steps"]
 
 
 def test_no_examples_is_said_before_anything_is_written(base: Path, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -313,6 +314,30 @@ def test_a_hub_id_brings_config_tokenizer_and_safetensors_and_nothing_else(
     ]
     assert load_model(folder, ["a", "b"]).config.model_type == "bert"
     assert capfd.readouterr() == ("", "")
+
+
+def test_the_variables_that_the_hub_s_client_reads_hold(hub: Hub, tmp_path: Path) -> None:
+    def resolved(**variables: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [
+                sys.executable,
+                "-c",
+                "from classifiers.encoders import resolve; print(resolve('team/encoder'))",
+            ],
+            env={**os.environ, "HF_HOME": str(tmp_path / "home"), "NO_PROXY": "127.0.0.1", **variables},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    mirrored = resolved(HF_ENDPOINT=f"http://127.0.0.1:{hub.server_port}")
+    assert (mirrored.returncode, mirrored.stderr) == (0, "")
+    assert mirrored.stdout.startswith(str(tmp_path / "home"))
+    fetched = list(hub.fetched)
+    assert "model.safetensors" in fetched
+    offline = resolved(HF_HUB_OFFLINE="1", HF_ENDPOINT=f"http://127.0.0.1:{hub.server_port}")
+    assert offline.stdout == mirrored.stdout
+    assert hub.fetched == fetched
 
 
 @pytest.mark.parametrize("revision", [None, "v1"])

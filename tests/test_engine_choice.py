@@ -240,13 +240,46 @@ def test_on_a_gpu_float32_is_tried_beside_the_half_precision_it_has(
     monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda **_including: has_bfloat16)
     auto = SETTINGS.model_copy(update={"device": device})
     tried = candidates(auto)
-    assert tried == [TORCH, Candidate(engine="torch", precision=half)]
+    assert tried == [TORCH, Candidate(engine="torch", precision=half), *compiled(device, half)]
     assert not any(one.stated for one in tried)
     assert unmeasured(auto, "there are no dev texts").chosen == TORCH
-    assert candidates(auto.model_copy(update={"precision": "float32"})) == [TORCH]
+    in_float32 = candidates(auto.model_copy(update={"precision": "float32"}))
+    assert in_float32 == [TORCH, *compiled(device, "float32")]
     other = "bfloat16" if half == "float16" else "float16"
     told = candidates(auto.model_copy(update={"precision": other}))
-    assert told == [TORCH, Candidate(engine="torch", precision=other)]
+    assert told == [TORCH, Candidate(engine="torch", precision=other), *compiled(device, other)]
+    assert (
+        unmeasured(auto.model_copy(update={"precision": other}), "there are no dev texts").chosen == told[1]
+    )
+
+
+def compiled(device: str, precision: str) -> list[Candidate]:
+    """Only on CUDA it is tried unasked."""
+    return [Candidate(engine="torch-compile", precision=precision)] if "cuda" in device else []
+
+
+@pytest.mark.usefixtures("clock")
+@pytest.mark.parametrize(("compiles_s", "pays"), [(50.0, True), (150.0, False)])
+def test_compiling_is_taken_where_a_hundred_thousand_texts_win_its_time_back(
+    folder: Path, in_torch: Engine, dev: list[Example], compiles_s: float, pays: bool
+) -> None:
+    class Compiling(Altered):
+        def logits(self, batch: Batch) -> NDArray[np.float32]:
+            if not self._altered:
+                CLOCK.now_s += compiles_s
+            return super().logits(batch)
+
+    candidate = Candidate(engine="torch-compile", precision="float32")
+    quicker = Compiling("torch-compile", in_torch, takes_s=0.001)  # by 1 ms a text: 100 s over all of them
+    choice = chosen_among(folder, dev, {TORCH: Altered("torch", in_torch, takes_s=0.002), candidate: quicker})
+    assert choice.chosen == (candidate if pays else TORCH)
+    assert choice.trials[1].first_s == pytest.approx(compiles_s + 16 * 0.001)
+    assert choice.reason == (
+        "torch-compile float32 (1 ms a text after 50 s of compiling; torch float32 2 ms; "
+        "labels equal on 216 of 216 dev texts)"
+        if pays
+        else "torch float32 (2 ms a text; tried beside it: torch-compile float32)"
+    )
 
 
 def test_a_processor_without_bfloat16_is_not_tried_in_float16(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tokenizers import Tokenizer, models, pre_tokenizers, processors
+from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from classifiers.bert_training import train_bert
@@ -70,6 +70,38 @@ def test_head_and_tail_are_what_transformers_cuts(
     (one,) = Truncator(tokenizer(frame), max_length=10, truncation=truncation).tokenise([text_of(tokens)])
     (window,) = one.windows
     assert {name: values.tolist() for name, values in window.items()} == dict(expected)
+
+
+def byte_level(*, unknown: str | None) -> PreTrainedTokenizerBase:
+    """As RoBERTa and ModernBERT come: pieces of UTF-8, so that no text is unknown."""
+    plain = Tokenizer(models.BPE())
+    plain.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    special = ["<s>", "<pad>", "</s>", *([unknown] if unknown else [])]
+    trainer = trainers.BpeTrainer(
+        vocab_size=300, special_tokens=special, initial_alphabet=pre_tokenizers.ByteLevel.alphabet()
+    )
+    plain.train_from_iterator(["daily puzzle game, daily notes app", "每日解谜游戏"] * 3, trainer)
+    plain.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0))
+    names = {"bos_token": "<s>", "eos_token": "</s>", "cls_token": "<s>", "sep_token": "</s>"}
+    return PreTrainedTokenizerFast(
+        tokenizer_object=plain, pad_token="<pad>", **names, **({"unk_token": unknown} if unknown else {})
+    )
+
+
+@pytest.mark.parametrize("unknown", ["<unk>", None])
+@pytest.mark.parametrize("text", ["daily puzzle game", "解谜🎮 " * 20, "e\u0301\u200b\ud7ff", ""])
+@pytest.mark.parametrize(("truncation", "side"), [("head", "right"), ("tail", "left")])
+def test_pieces_of_bytes_are_cut_as_transformers_does_and_never_unknown(
+    text: str, truncation: Truncation, side: str, unknown: str | None
+) -> None:
+    theirs = byte_level(unknown=unknown)
+    theirs.truncation_side = side
+    expected = theirs(text, truncation=True, max_length=10)
+    ours = Truncator(byte_level(unknown=unknown), max_length=10, truncation=truncation)
+    (one,) = ours.tokenise([text])
+    assert {name: values.tolist() for name, values in one.windows[0].items()} == dict(expected)
+    assert one.unknown_tokens == 0
+    assert one.is_cut == (len(theirs(text)["input_ids"]) > 10)
 
 
 def test_only_the_inputs_of_the_architecture_are_given() -> None:
