@@ -114,7 +114,7 @@ class BertClassifier:
 
     @property
     def facts(self) -> Mapping[str, Scalar]:
-        """Device, engine and what was read of the texts so far.
+        """Device, engine and what was read of the texts answered so far.
 
         Shares are in 0..1: `cut_share` of the texts had tokens that were not read. `batch_tokens` is what
         the next batch would have: less than before where memory ran out.
@@ -131,6 +131,7 @@ class BertClassifier:
             "temperature": self._scaling.temperature,
             "parameters_m": round(self._parameters / 1e6, 1),
             "texts": self._texts,
+            "read_tokens": self._tokens,
             "cut_share": self._cut / self._texts if self._texts else None,
             "unknown_token_share": self._unknown / self._tokens if self._tokens else None,
         }
@@ -149,8 +150,9 @@ class BertClassifier:
 
         with closing(one_ahead(tokenise, range(0, len(texts), WINDOW))) as windows:
             for window in windows:
-                self._count(window.texts)
-                yield from self._predictions(window)
+                for prediction in self._predictions(window):
+                    self._count(window.texts[prediction.index - window.start])
+                    yield prediction
 
     def logits(self, texts: list[str]) -> NDArray[np.float64]:
         """Return the outputs for texts, of shape (texts, outputs), as the head orders them."""
@@ -163,13 +165,12 @@ class BertClassifier:
         texts = self._truncator.tokenise(["warm up"])
         list(self._predictions(_Tokenised(start=0, texts=texts, seconds_per_text=0.0)))
 
-    def _count(self, texts: list[TokenisedText]) -> None:
-        self._texts += len(texts)
-        for text in texts:
-            self._windows += len(text.windows)
-            self._cut += text.is_cut
-            self._tokens += text.read_tokens
-            self._unknown += text.unknown_tokens
+    def _count(self, text: TokenisedText) -> None:
+        self._texts += 1
+        self._windows += len(text.windows)
+        self._cut += text.is_cut
+        self._tokens += text.read_tokens
+        self._unknown += text.unknown_tokens
 
     def _predictions(self, window: _Tokenised) -> Iterator[Prediction]:
         rows = _rows(window.texts, window.start)

@@ -11,7 +11,7 @@ from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from itertools import islice
 from threading import Thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -25,7 +25,7 @@ from harness.estimate import estimate, in_words
 from harness.progress import progress, say
 from harness.run_folder import RunFolder, check_same
 from harness.session import Session
-from harness.timing import Timing
+from harness.timing import Timing, over_both
 from harness.training import train_one
 from prompts.errors import ClassifierError, EndpointError
 
@@ -110,7 +110,8 @@ def _answer_one(
                 count += 1
                 writer.append(answer_row(example.id, prediction))
                 timing.answered += 1
-                timing.write_now_and_then()
+                if timing.is_due:
+                    timing.write()
                 update(count, total)
                 budget.add(prediction.cost_usd, failure=prediction.failure)
                 if llm is not None and budget.passed() is not None:
@@ -204,20 +205,12 @@ def _answers(
             with closing(_closable(classifier.classify([example.text for example in shard]))) as answers:
                 for prediction in answers:
                     timing.answer_s = base_s + time.perf_counter() - began
+                    if timing.is_due:
+                        timing.facts = over_both(earlier, classifier.facts)
                     yield shard[prediction.index], prediction
         finally:
-            timing.facts = _counting(earlier, classifier.facts)
+            timing.facts = over_both(earlier, classifier.facts)
         timing.answer_s = base_s + time.perf_counter() - began
-
-
-def _counting(earlier: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `facts` with the texts read, and the share of them that was cut, over the earlier texts too."""
-    both = [one for one in (earlier, facts) if one.get("texts")]
-    if not both:
-        return dict(facts)
-    texts = sum(one["texts"] for one in both)
-    cut = sum(round(one["texts"] * one["cut_share"]) for one in both)
-    return {**facts, "texts": texts, "cut_share": cut / texts}
 
 
 def _closable(answers: Iterator[Prediction]) -> Generator[Prediction, None, None]:
@@ -259,7 +252,7 @@ def _take_over(
             count = len(taken) - before
             facts = earlier.timing.get("facts", {})
             if facts.get("texts") == count:  # otherwise it counted texts that were not taken
-                timing.facts = _counting(facts, timing.facts)
+                timing.facts = over_both(facts, timing.facts)
             timing.take_over(earlier.run.name, earlier.timing, count, complete=not wanted and not done)
             say(
                 console,

@@ -47,9 +47,10 @@ class Timing:
         self._written = time.monotonic()
         self._run.write(self._file, {k: v for k, v in vars(self).items() if not k.startswith("_")})
 
-    def write_now_and_then(self) -> None:
-        if time.monotonic() - self._written > WRITE_EVERY_S:
-            self.write()
+    @property
+    def is_due(self) -> bool:
+        """Whether what is on disk is older than a kill may cost."""
+        return time.monotonic() - self._written > WRITE_EVERY_S
 
     def take_over(self, run: str, timing: Mapping[str, Any], answers: int, *, complete: bool) -> None:
         """Note that answers came from an earlier run.
@@ -64,3 +65,21 @@ class Timing:
             self.load_s, self.answer_s = timing.get("load_s"), timing["answer_s"]
             self.answered, self.facts = timing["answered"], dict(timing.get("facts", {}))
             self.measured_in = timing.get("measured_in") or run
+
+
+_MEANS = {"cut_share": "texts", "windows_per_text": "texts", "unknown_token_share": "read_tokens"}
+"""Facts that are means, by the fact that counts over how many."""
+
+
+def over_both(earlier: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `facts`, with what they count and average counted and averaged over the `earlier` ones too."""
+    both = (earlier, facts)
+    merged = dict(facts)
+    for mean, count in _MEANS.items():
+        known = [(one[count], one[mean]) for one in both if one.get(count) and one.get(mean) is not None]
+        if known:
+            merged[mean] = sum(round(n * share) for n, share in known) / sum(n for n, _ in known)
+    for count in set(_MEANS.values()):
+        if any(count in one for one in both):
+            merged[count] = sum(one.get(count) or 0 for one in both)
+    return merged

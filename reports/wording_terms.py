@@ -33,6 +33,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "fact.temperature": ("Temperature of the scores", "概率校准温度"),
     "fact.parameters_m": ("Parameters, millions", "参数量（百万）"),
     "fact.texts": ("Texts read", "读取的文本数"),
+    "fact.read_tokens": ("Tokens read", "读取的 token 数"),
     "fact.cut_share": ("Texts that were cut", "被截断的文本"),
     "fact.unknown_token_share": ("Tokens the vocabulary lacks", "词表外的 token"),
     "fact.windows_per_text": ("Windows a text", "每条文本的窗口数"),

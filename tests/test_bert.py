@@ -4,17 +4,21 @@ import json
 import math
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import median
+from threading import Event
 
+import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from transformers import AutoConfig, AutoModelForSequenceClassification
 
 from classifiers import batching
 from classifiers.bert import WINDOW, BertClassifier
-from classifiers.truncation import Truncation
+from classifiers.engines import Batch
+from classifiers.truncation import TokenisedText, Truncation
 from prompts.errors import ClassifierError
 from prompts.taxonomy import Taxonomy
 from tests.tiny_encoders import POSITIONS, configs, make_encoder, one_thread, open_bert
@@ -209,9 +213,45 @@ def test_a_gpu_gives_the_scores_of_the_cpu(folder: Path) -> None:
 
 
 def test_answers_come_before_all_texts_are_read(folder: Path) -> None:
-    tiny = classifier(folder)
-    next(tiny.classify(["cars"] * (10 * WINDOW)))
-    assert tiny.facts["texts"] == WINDOW
+    tiny, read = classifier(folder), Read()
+    read.watch(tiny)
+    answers = tiny.classify(["cars"] * (10 * WINDOW))
+    next(answers)
+    answers.close()  # type: ignore[attr-defined]  # of the generator that it is
+    assert 1 <= read.windows <= 2
+    assert tiny.facts["texts"] == 1
+
+
+def test_the_next_texts_are_tokenised_while_the_engine_computes(folder: Path) -> None:
+    tiny, read = classifier(folder), Read()
+    read.watch(tiny)
+    logits = tiny._engine.logits
+
+    def only_once_the_next_were_begun(batch: Batch) -> NDArray[np.float32]:
+        assert read.second_begun.wait(timeout=30)
+        return logits(batch)
+
+    tiny._engine.logits = only_once_the_next_were_begun  # type: ignore[method-assign]
+    assert len(list(tiny.classify(["cars"] * (2 * WINDOW)))) == 2 * WINDOW
+    assert read.windows == 2
+
+
+class Read:
+    """What a classifier tokenised."""
+
+    def __init__(self) -> None:
+        self.windows, self.second_begun = 0, Event()
+
+    def watch(self, tiny: BertClassifier) -> None:
+        tokenise = tiny._truncator.tokenise
+
+        def counted(texts: Sequence[str]) -> list[TokenisedText]:
+            self.windows += 1
+            if self.windows == 2:
+                self.second_begun.set()
+            return tokenise(texts)
+
+        tiny._truncator.tokenise = counted  # type: ignore[method-assign]
 
 
 def test_answers_do_not_depend_on_what_was_tokenised_ahead(folder: Path) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.command import harness
+from tests.command import command, harness
 from tests.tiny_encoders import make_encoder
 from tests.tiny_training import DEV, TRAIN, WORDS
 
@@ -89,6 +92,34 @@ def test_the_share_of_texts_cut_covers_those_read_before_a_stop(folder: Path) ->
     assert said.code == 0, said
     assert cut(run) == (9, 3 / 9)
     assert json.loads(file.read_text())["facts"]["device"] != "before"
+
+
+def test_after_a_kill_the_shares_cover_all_but_the_texts_of_the_last_moment(folder: Path) -> None:
+    lengthen(folder)
+    test, total = folder / "test.jsonl", 30_000
+    rows = test.read_text().splitlines(keepends=True)
+    test.write_text("".join(rows[i % len(rows)] for i in range(total)))
+    started = subprocess.Popen(command("compare"), cwd=folder, stdout=subprocess.DEVNULL)
+    try:
+        while not (counted := timings(folder)) or not counted[0].get("facts", {}).get("texts"):
+            assert started.poll() is None
+            time.sleep(0.05)
+    finally:
+        started.kill()
+        started.wait()
+    (run,) = (folder / "runs").iterdir()
+    (before,) = timings(folder)
+    answered = (run / "classifiers/bert/predictions.jsonl").read_bytes().count(b"\n")
+    assert 0 < before["facts"]["texts"] <= answered < total
+    said = harness("compare", "--resume", run, cwd=folder)
+    assert said.code == 0, said
+    (after,) = timings(folder)
+    assert after["facts"]["texts"] == before["facts"]["texts"] + total - answered
+    assert after["facts"]["cut_share"] == pytest.approx(1 / 3, abs=0.01)
+
+
+def timings(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(file.read_text()) for file in folder.glob("runs/*/classifiers/bert/timing.json")]
 
 
 def test_the_share_of_texts_cut_covers_those_whose_answers_were_taken_over(folder: Path) -> None:
