@@ -23,6 +23,7 @@ from classifiers.engine_trials import Candidate, Trial, judge, run
 from classifiers.engines import Engine, EngineName, OutOfMemory, installed_version, require
 from classifiers.onnx_export import GRAPHS
 from classifiers.settings import BertSettings
+from classifiers.torch_engine import FORMATS
 from prompts.errors import ClassifierError
 
 __all__ = [
@@ -77,7 +78,7 @@ def conditions(settings: BertSettings, folder: Path) -> dict[str, Any]:
         "weights_sha256": weights_sha256(folder),
         "device": describe_device(choose_device(settings.device)),
         "packages": {package: installed_version(package) for package in _PACKAGES},
-        "graphs": GRAPHS,
+        "graphs": {**GRAPHS, "torch": FORMATS},
         "settings": settings.model_dump(include={"max_length", "truncation", "precision"}),
     }
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
     from transformers import PreTrainedModel
+
+FORMATS = 2
+"""The version of what `_place` puts into which number format: what was measured with another says nothing."""
 
 
 class TorchEngine:
@@ -88,7 +92,7 @@ class TorchEngine:
         if self._compiled and texts == 1:  # would be compiled anew: a size of 1 is no shape like others
             batch = {key: value.repeat(2, axis=0) for key, value in batch.items()}
         try:
-            with torch.inference_mode(), self._use.watched():
+            with torch.inference_mode(), self._products(), self._use.watched():
                 inputs = {
                     key: torch.from_numpy(value).to(self._device)
                     for key, value in batch.items()
@@ -110,6 +114,14 @@ class TorchEngine:
         self._room.learn(texts * tokens, self._use.took_bytes)
         return logits  # type: ignore[no-any-return]  # transformers is untyped for mypy
 
+    def _products(self) -> AbstractContextManager[object]:
+        import torch
+
+        if self.precision == "float32":
+            return nullcontext()
+        # Its cache is for weights that are converted at each use; here they already are.
+        return torch.autocast(self._device.type, dtype=getattr(torch, self.precision), cache_enabled=False)
+
     def _refused(self, exc: Exception) -> ClassifierError:
         return ClassifierError(
             f"the model does not run in {self.precision} on {self.device} ({_first_line(exc)}); "
@@ -122,14 +134,36 @@ def _first_line(exc: Exception) -> str:
 
 
 def _place(model: PreTrainedModel, device: torch.device, precision: str) -> PreTrainedModel:
+    """Bring the model to the device, the weights that are multiplied in `precision`.
+
+    Everything between the matrix products stays in float32, above all the sums over the layers, as in mixed
+    training: of 800 apps and 119 labels, three encoders in bfloat16 then answered 798 to 800 as in float32,
+    and 793 to 795 with all of it in bfloat16, which took a tenth less time. The last layer is multiplied in
+    float32, too: logits of 8 to 11 bits would tie.
+    """
     import torch
     from torch import nn
 
-    model.eval().to(device=device, dtype=getattr(torch, precision))
-    if precision != "float32":
-        # Half-precision logits have 8 to 11 bits: near labels tie. The last layer costs nothing in float32.
-        outputs = model.config.num_labels
-        heads = [m for m in model.modules() if isinstance(m, nn.Linear) and m.out_features == outputs]
-        if heads:
-            heads[-1].float().register_forward_pre_hook(lambda _module, inputs: (inputs[0].float(),))
+    model.eval().to(device)
+    if precision == "float32":
+        return model
+    products = [module for module in model.modules() if isinstance(module, nn.Linear)]
+    heads = [module for module in products if module.out_features == model.config.num_labels]
+    for module in products:
+        if module not in heads[-1:]:
+            module.to(getattr(torch, precision))
+    for head in heads[-1:]:
+        head.forward = _exact(head.forward, device)  # type: ignore[method-assign]  # of this one alone
     return model
+
+
+def _exact(
+    forward: Callable[[torch.Tensor], torch.Tensor], device: torch.device
+) -> Callable[..., torch.Tensor]:
+    import torch
+
+    def exact(inputs: torch.Tensor) -> torch.Tensor:
+        with torch.autocast(device.type, enabled=False):
+            return forward(inputs.float())
+
+    return exact

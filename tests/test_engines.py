@@ -36,8 +36,8 @@ def on_one_thread() -> Iterator[None]:
         yield
 
 
-def save_model(folder: Path, architecture: str = "bert", seed: int = 3) -> Path:
-    make_encoder(folder, WORDS, architecture)
+def save_model(folder: Path, architecture: str = "bert", seed: int = 3, *, layers: int = 1) -> Path:
+    make_encoder(folder, WORDS, architecture, layers)
     config = AutoConfig.from_pretrained(folder)
     config.id2label = dict(enumerate(["Puzzle", "Racing", "Notes"]))
     with torch.random.fork_rng(devices=[]), quiet():
@@ -198,6 +198,22 @@ def test_an_engine_of_the_cpu_refuses_a_gpu(folder: Path, name: EngineName) -> N
         ClassifierError, match=rf"engine = '{name}' runs on the CPU alone, and device = 'cuda:0'"
     ):
         opened(name, folder, device="cuda:0")
+
+
+@pytest.mark.parametrize("architecture", ["bert", "deberta-v2", "modernbert"])
+def test_in_bfloat16_the_sums_over_the_layers_stay_exact(architecture: str, tmp_path: Path) -> None:
+    engine = opened("torch", save_model(tmp_path / "model", architecture, layers=2), precision="bfloat16")
+    model = engine._model  # type: ignore[attr-defined]  # of the torch engine
+    between, products = [], []
+    for module in model.modules():
+        if isinstance(module, torch.nn.LayerNorm):
+            module.register_forward_pre_hook(lambda _module, inputs: between.append(inputs[0].dtype))
+        if isinstance(module, torch.nn.Linear):
+            module.register_forward_hook(lambda _module, _inputs, output: products.append(output.dtype))
+    engine.logits(batch(4, 20))
+    assert between.count(torch.float32) >= 4  # ModernBERT's head has one behind a product, too
+    assert products[-1] == torch.float32  # the logits
+    assert products.count(torch.bfloat16) >= 8
 
 
 def test_a_folder_without_a_model_is_refused_by_every_engine(tmp_path: Path) -> None:

@@ -40,6 +40,7 @@ def main() -> int:
         epochs=arguments.epochs,
         trial_steps=arguments.trial_steps,
         memory_items=arguments.memory_items,
+        trained=arguments.trained,
     )
     sizes = "the sizes of the bounds" if options.items is None else f"at most {options.items} texts"
     tiny = ", tiny models: the times mean nothing" if arguments.tiny else ""
@@ -76,6 +77,12 @@ def _arguments() -> argparse.Namespace:
         "--engine", action="append", choices=ENGINES, help="may be given several times; all of them"
     )
     parser.add_argument("--cache", type=Path, help="a folder that keeps the models for the next run")
+    parser.add_argument(
+        "--trained",
+        type=_trained,
+        metavar="FOLDER",
+        help="for parity, in place of a short training: a model of tests/experiments/iflytek_apps.toml",
+    )
     parser.add_argument("--items", type=_positive, help="at most so many texts; the bounds are meant for all")
     parser.add_argument(
         "--passes", type=_positive, default=1, help="of ours and the bare loops; the fastest counts"
@@ -101,6 +108,13 @@ def _chosen(arguments: argparse.Namespace) -> list[str]:
         return list(dict.fromkeys(arguments.only))
     chosen = [name for name in SCENARIOS if name != "memory"] if arguments.all else list(DEFAULT)
     return [*chosen, "memory"] if arguments.memory else chosen
+
+
+def _trained(given: str) -> Path:
+    folder = Path(given).resolve()
+    if not (folder / "training_identity.json").is_file():
+        raise argparse.ArgumentTypeError(f"{given} is no folder of a trained model")
+    return folder
 
 
 def _positive(given: str) -> int:

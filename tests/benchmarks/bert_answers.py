@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING
 from classifiers.bert import BertClassifier
 from classifiers.engines import EngineName, open_engine
 from prompts.errors import ClassifierError
-from prompts.taxonomy import Taxonomy
-from tests.benchmarks.bert_data import labels, read
+from tests.benchmarks.bert_data import app_taxonomy, read
 
 if TYPE_CHECKING:
     from tests.benchmarks.bert_peers import Answer
@@ -33,6 +32,9 @@ ENGINES: dict[str, tuple[EngineName, str]] = {
 """The engines by the names of this benchmark, with the engine and the precision of `open_engine`."""
 
 
+BETWEEN = " > "
+
+
 @dataclass(frozen=True, kw_only=True)
 class Job:
     """What to run.
@@ -45,6 +47,7 @@ class Job:
         passes: how often; the fastest counts.
         give_up_s: stop a pass that takes longer, or None.
         batch_tokens: padded tokens in a batch of a bare loop.
+        levels: of the labels of ours.
         out: where the result goes.
     """
 
@@ -55,6 +58,7 @@ class Job:
     passes: int
     give_up_s: float | None
     batch_tokens: int
+    levels: int
     out: str
 
 
@@ -64,7 +68,7 @@ class Answers:
 
     Attributes:
         seconds: of the fastest pass; until it was given up where it was.
-        labels: one per text; "" where it was given up before.
+        labels: one per text, joined by `BETWEEN` from level to level; "" where it was given up before.
         given_up: whether it was stopped by `give_up_s`.
         batch_tokens: of ours, padded tokens in a batch.
         unavailable: why this engine cannot run here, or None.
@@ -102,7 +106,7 @@ def _opened(job: Job) -> tuple[Answer, int]:
     kind, _, engine = job.contender.partition(":")
     folder = Path(job.folder)
     if kind == "ours":
-        return _ours(folder, engine, job.max_length)
+        return _ours(folder, engine, job.max_length, job.levels)
     # Ours runs without the peers' imports.
     from tests.benchmarks import bert_peers
 
@@ -113,13 +117,13 @@ def _opened(job: Job) -> tuple[Answer, int]:
     return bert_peers.pipeline(folder, job.max_length, int(kind.removeprefix("pipeline-"))), 0
 
 
-def _ours(folder: Path, engine: str, max_length: int) -> tuple[Answer, int]:
+def _ours(folder: Path, engine: str, max_length: int, levels: int) -> tuple[Answer, int]:
     name, precision = ENGINES[engine]
     opened = open_engine(name, folder, device="cpu", precision=precision)
-    classifier = BertClassifier("ours", Taxonomy.flat(labels("apps")), folder, opened, max_length=max_length)
+    classifier = BertClassifier("ours", app_taxonomy(levels), folder, opened, max_length=max_length)
 
     def answer(texts: list[str]) -> Iterator[tuple[int, str]]:
-        return ((found.index, found.path[0]) for found in classifier.classify(texts))
+        return ((found.index, BETWEEN.join(found.path)) for found in classifier.classify(texts))
 
     return answer, opened.batch_tokens
 

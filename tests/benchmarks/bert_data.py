@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from harness.labels import taxonomy_from_json
+from prompts.taxonomy import Taxonomy
+
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = Path(os.environ.get("HARNESS_SHARED", ROOT.parent / "shared")).resolve()
 ENCODER = SHARED / "models/encoder_zh_en"
@@ -20,10 +23,15 @@ Split = Literal["train", "dev", "test"]
 
 @dataclass(frozen=True)
 class App:
-    """One text and the name of its first-level label."""
+    """One text and its labels, from the first level down."""
 
     text: str
-    label: str
+    path: tuple[str, ...]
+
+    @property
+    def label(self) -> str:
+        """The first level's."""
+        return self.path[0]
 
 
 def absent() -> str | None:
@@ -42,15 +50,22 @@ def labels(source: Source) -> list[str]:
     return [root["name"] for root in roots]
 
 
+def app_taxonomy(levels: int) -> Taxonomy:
+    """Return the labels of the apps: 13 of the first level, or with both levels 119."""
+    if levels == 1:
+        return Taxonomy.flat(labels("apps"))
+    return taxonomy_from_json(json.loads((APPS / "taxonomy.json").read_text(encoding="utf-8")))
+
+
 def read(source: Source, split: Split, items: int | None = None) -> list[App]:
     """Return the first `items` of a split in the order of its file, or all."""
     if source == "apps":
         lines = _lines(APPS / f"{split}.jsonl")
         rows = map(json.loads, lines[:items])
-        return [App(row["text"], row["labels"][0]) for row in rows]
+        return [App(row["text"], tuple(row["labels"])) for row in rows]
     names = labels("games")
     pairs = (line.rpartition("##$$&&") for line in _lines(GAMES / f"{split}.txt")[:items])
-    return [App(text, names[int(label)]) for text, _, label in pairs]
+    return [App(text, (names[int(label)],)) for text, _, label in pairs]
 
 
 def _lines(file: Path) -> list[str]:

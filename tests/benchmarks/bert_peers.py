@@ -24,7 +24,7 @@ TRIAL_BATCH = 32
 
 def trial(folder: Path, max_length: int) -> Answer:
     """Return the trial's way: texts tokenised one by one, all padded to `max_length`, batches of 32, float32."""
-    tokenizer, model = AutoTokenizer.from_pretrained(folder), _torch_model(folder, torch.float32)
+    tokenizer, model = AutoTokenizer.from_pretrained(folder), _torch_model(folder)
     names = model.config.id2label
 
     def answer(texts: list[str]) -> Iterator[tuple[int, str]]:
@@ -79,17 +79,18 @@ def bare(folder: Path, max_length: int, engine: str, batch_tokens: int) -> Answe
     return answer
 
 
-def _torch(dtype: torch.dtype) -> Callable[[Path], Forward]:
-    def opened(folder: Path) -> Forward:
-        model = _torch_model(folder, dtype)
+def _torch(folder: Path, products: torch.dtype = torch.float32) -> Forward:
+    model = _torch_model(folder)
+    for module in model.modules():
+        if isinstance(module, torch.nn.Linear):
+            module.to(products)  # as the engine does; all but the last of them
 
-        def forward(batch: dict[str, Any]) -> Any:
-            with torch.inference_mode():
-                return model(**{key: torch.from_numpy(value) for key, value in batch.items()}).logits.float()
+    def forward(batch: dict[str, Any]) -> Any:
+        mixed = products != torch.float32
+        with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=mixed):
+            return model(**{key: torch.from_numpy(value) for key, value in batch.items()}).logits.float()
 
-        return forward
-
-    return opened
+    return forward
 
 
 def _onnx(folder: Path, *, int8: bool) -> Forward:
@@ -117,16 +118,16 @@ def _openvino(folder: Path) -> Forward:
 
 
 _FORWARD: dict[str, Callable[[Path], Forward]] = {
-    "torch-float32": _torch(torch.float32),
-    "torch-bfloat16": _torch(torch.bfloat16),
+    "torch-float32": _torch,
+    "torch-bfloat16": lambda folder: _torch(folder, torch.bfloat16),
     "onnx": lambda folder: _onnx(folder, int8=False),
     "onnx-int8": lambda folder: _onnx(folder, int8=True),
     "openvino": _openvino,
 }
 
 
-def _torch_model(folder: Path, dtype: torch.dtype) -> Any:
-    return AutoModelForSequenceClassification.from_pretrained(folder, dtype=dtype).eval()
+def _torch_model(folder: Path) -> Any:
+    return AutoModelForSequenceClassification.from_pretrained(folder, dtype=torch.float32).eval()
 
 
 def _config(folder: Path) -> dict[str, Any]:

@@ -82,6 +82,7 @@ class Runs:
         passes: int = 1,
         give_up_s: float | None = None,
         batch_tokens: int = 0,
+        levels: int = 1,
     ) -> Answers:
         """Let one contender answer the test apps; the arguments are those of `bert_answers.Job`."""
         out = self._new()
@@ -93,6 +94,7 @@ class Runs:
             passes=passes,
             give_up_s=give_up_s,
             batch_tokens=batch_tokens,
+            levels=levels,
             out=str(out),
         )
         answers = Answers(**self._run("bert_answers", asdict(job), contender))
