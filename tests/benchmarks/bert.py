@@ -1,7 +1,7 @@
 """How fast and how sure the BERT classifier is: `python -m tests.benchmarks.bert`.
 
 Every contender runs in a process of its own, one after the other, on the same weights and texts. Answering times
-leave loading and a first text out. It needs the data and the encoder that lie beside this checkout.
+leave loading and two first texts out. It needs the data and the encoder that lie beside this checkout.
 """
 
 from __future__ import annotations

@@ -79,11 +79,13 @@ def bare(folder: Path, max_length: int, engine: str, batch_tokens: int) -> Answe
     return answer
 
 
-def _torch(folder: Path, products: torch.dtype = torch.float32) -> Forward:
+def _torch(folder: Path, products: torch.dtype = torch.float32, *, compiled: bool = False) -> Forward:
     model = _torch_model(folder)
     for module in model.modules():
         if isinstance(module, torch.nn.Linear):
             module.to(products)  # as the engine does; all but the last of them
+    if compiled:
+        model.compile(dynamic=True)
 
     def forward(batch: dict[str, Any]) -> Any:
         mixed = products != torch.float32
@@ -120,6 +122,7 @@ def _openvino(folder: Path) -> Forward:
 _FORWARD: dict[str, Callable[[Path], Forward]] = {
     "torch-float32": _torch,
     "torch-bfloat16": lambda folder: _torch(folder, torch.bfloat16),
+    "torch-compile": lambda folder: _torch(folder, torch.bfloat16, compiled=True),
     "onnx": lambda folder: _onnx(folder, int8=False),
     "onnx-int8": lambda folder: _onnx(folder, int8=True),
     "openvino": _openvino,
