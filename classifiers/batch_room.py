@@ -33,16 +33,18 @@ class BatchRoom:
     def __init__(self, device: torch.device) -> None:
         self._device = device
         self.tokens = {"cpu": ON_CPU, "cuda": FIRST}.get(device.type, MOST)
+        self._bytes_per_token = 0.0
 
     def learn(self, tokens: int, took_bytes: int | None) -> None:
         """Take note of a batch of `tokens` padded tokens and the bytes it held at its peak, where known.
 
-        The longest texts come first and cost the most a token, so a later batch of as many needs no more. A
-        batch far below the size says little: the fixed part of its memory is most of it.
+        Room is kept for the dearest tokens so far: long texts may cost more a token than short ones, and come
+        again. A batch far below the size says little: the fixed part of its memory is most of it.
         """
         if not took_bytes or tokens < self.tokens // 2:
             return
-        self.tokens = max(1, min(MOST, int(SHARE * _free_bytes(self._device) * tokens / took_bytes)))
+        self._bytes_per_token = max(self._bytes_per_token, took_bytes / tokens)
+        self.tokens = max(1, min(MOST, int(SHARE * _free_bytes(self._device) / self._bytes_per_token)))
 
 
 def _free_bytes(device: torch.device) -> int:

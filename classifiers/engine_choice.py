@@ -19,7 +19,7 @@ from typing import Any
 from classifiers.contract import Classifier, Example
 from classifiers.devices import choose_device, choose_precision, describe_device
 from classifiers.encoders import weights_sha256
-from classifiers.engine_trials import Candidate, Trial, judge, run
+from classifiers.engine_trials import Candidate, Trial, judge, run, warm_up
 from classifiers.engines import Engine, EngineName, OutOfMemory, installed_version, require
 from classifiers.onnx_export import GRAPHS
 from classifiers.settings import BertSettings
@@ -182,7 +182,9 @@ def choose(
         return _unmeasured(tried, why, missing)
     examples = [dev[i * len(dev) // TEXTS] for i in range(TEXTS)] if len(dev) > TEXTS else list(dev)
     reference, *others = tried
-    expected = run(answer_with(open_engine(reference)), examples)
+    in_float32 = answer_with(open_engine(reference))
+    warm_up(in_float32, examples)  # what a process does but once is no candidate's
+    expected = run(in_float32, examples)
     trials = [judge(reference, expected, expected)]
     progress(1, len(tried))
     for done, candidate in enumerate(others, start=2):

@@ -92,11 +92,16 @@ class Answers:
     first_s: float
 
 
+def warm_up(classifier: Classifier, examples: Sequence[Example]) -> None:
+    """Answer the first few texts."""
+    list(classifier.classify([example.text for example in examples[:_WARM_UP]]))
+
+
 def run(classifier: Classifier, examples: Sequence[Example]) -> Answers:
     """Answer the texts of the examples, after a warm-up, and take the time of the quickest pass."""
     texts = [example.text for example in examples]
     began = time.perf_counter()
-    list(classifier.classify(texts[:_WARM_UP]))
+    warm_up(classifier, examples)
     first_s = time.perf_counter() - began
     passes: list[float] = []
     paths: dict[int, tuple[str, ...]] = {}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -67,12 +67,14 @@ class GpuUse:
 
     def _keep_busy(self) -> None:
         import torch
-        from pynvml import NVMLError
 
-        try:
-            self._busy.append(torch.cuda.utilization(self._device) / 100)
-        except (NVMLError, RuntimeError):  # some GPUs, and parts of one, do not count it
-            self._counts_busy = False
+        self._counts_busy = False  # until it is seen that it can
+        with suppress(ImportError):  # installed and yet broken
+            from pynvml import NVMLError
+
+            with suppress(NVMLError, RuntimeError):  # some GPUs, and parts of one, do not count it
+                self._busy.append(torch.cuda.utilization(self._device) / 100)
+                self._counts_busy = True
 
     def _keep_peak(self) -> None:
         import torch

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,7 @@ class TorchEngine:
     Args:
         folder: as transformers saves it.
         device: auto, cpu, cuda:0, mps.
-        precision: auto, float32, bfloat16, float16.
+        precision: auto, float32, bfloat16, float16; auto stays with float32 where a model fails in less.
         compiled: whether `torch.compile` makes one piece of code of the model for batches of every shape, at
             the first batch: tens of seconds at every start, for faster passes after it.
 
@@ -50,20 +51,25 @@ class TorchEngine:
         self.precision: str = choose_precision(precision, self._device)
         self.device = describe_device(self._device)
         model = load_model(folder)
+        if precision == "auto" and not _runs_in(self.precision, model):
+            self.precision = "float32"
         self._accepted = set(inspect.signature(model.forward).parameters)
+        self._compiled = compiled
         try:
             self._model = _place(model, self._device, self.precision)
+            if compiled:
+                with _compiling(compiled):
+                    self._model.compile(dynamic=True)
         except (RuntimeError, TypeError) as exc:  # TypeError: an Apple GPU without the format
             if is_lack_of_memory(exc):
                 raise ClassifierError(
                     f"the model has no room on {self.device} ({_first_line(exc)}): take device = 'cpu'"
                 ) from exc
+            if compiled:
+                raise self._not_compiled(exc) from exc
             if self.precision == "float32":
                 raise
             raise self._refused(exc) from exc
-        self._compiled = compiled
-        if compiled:
-            self._model.compile(dynamic=True)
         self._use = GpuUse(self._device)
         self._room = BatchRoom(self._device)
 
@@ -92,7 +98,7 @@ class TorchEngine:
         if self._compiled and texts == 1:  # would be compiled anew: a size of 1 is no shape like others
             batch = {key: value.repeat(2, axis=0) for key, value in batch.items()}
         try:
-            with torch.inference_mode(), self._products(), self._use.watched():
+            with torch.inference_mode(), self._products(), _compiling(self._compiled), self._use.watched():
                 inputs = {
                     key: torch.from_numpy(value).to(self._device)
                     for key, value in batch.items()
@@ -103,9 +109,7 @@ class TorchEngine:
             if is_lack_of_memory(exc):
                 raise OutOfMemory(str(exc)) from exc
             if self._compiled:
-                raise ClassifierError(
-                    f"engine = {self.name!r} failed ({_first_line(exc)}); set engine = 'torch'"
-                ) from exc
+                raise self._not_compiled(exc) from exc
             if self.precision == "float32":
                 raise
             raise self._refused(exc) from exc  # mostly an operator that lacks the format
@@ -119,8 +123,11 @@ class TorchEngine:
 
         if self.precision == "float32":
             return nullcontext()
-        # Its cache is for weights that are converted at each use; here they already are.
+        # Its cache is for weights that are converted at each use; here nearly all of them already are.
         return torch.autocast(self._device.type, dtype=getattr(torch, self.precision), cache_enabled=False)
+
+    def _not_compiled(self, exc: Exception) -> ClassifierError:
+        return ClassifierError(f"engine = {self.name!r} failed ({_first_line(exc)}); set engine = 'torch'")
 
     def _refused(self, exc: Exception) -> ClassifierError:
         return ClassifierError(
@@ -144,9 +151,9 @@ def _place(model: PreTrainedModel, device: torch.device, precision: str) -> PreT
     import torch
     from torch import nn
 
-    model.eval().to(device)
+    model.eval()
     if precision == "float32":
-        return model
+        return model.to(device)
     products = [module for module in model.modules() if isinstance(module, nn.Linear)]
     heads = [module for module in products if module.out_features == model.config.num_labels]
     for module in products:
@@ -154,7 +161,33 @@ def _place(model: PreTrainedModel, device: torch.device, precision: str) -> PreT
             module.to(getattr(torch, precision))
     for head in heads[-1:]:
         head.forward = _exact(head.forward, device)  # type: ignore[method-assign]  # of this one alone
-    return model
+    return model.to(device)  # last: a GPU need not hold the weights in float32
+
+
+@contextmanager
+def _compiling(compiled: bool) -> Iterator[None]:
+    if not compiled:
+        yield
+        return
+    with warnings.catch_warnings():
+        # That float32 products could be rounded to TensorFloat32, and what torch itself calls outdated.
+        warnings.filterwarnings("ignore", message="TensorFloat32", category=UserWarning)
+        warnings.filterwarnings("ignore", message="`torch.jit", category=DeprecationWarning)
+        yield
+
+
+def _runs_in(precision: str, model: PreTrainedModel) -> bool:
+    # Not every architecture does: DeBERTa v1 masks its bfloat16 scores with float32's minimum.
+    import torch
+
+    if precision == "float32":
+        return True
+    try:
+        with torch.inference_mode(), torch.autocast("cpu", dtype=getattr(torch, precision)):
+            model.eval()(input_ids=torch.tensor([[model.config.pad_token_id or 0] * 4]))
+    except RuntimeError:
+        return False
+    return True
 
 
 def _exact(

@@ -72,14 +72,21 @@ _MEANS = {"cut_share": "texts", "windows_per_text": "texts", "unknown_token_shar
 
 
 def over_both(earlier: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `facts`, with what they count and average counted and averaged over the `earlier` ones too."""
-    both = (earlier, facts)
-    merged = dict(facts)
+    """Return `facts`, with what they count and average counted and averaged over the `earlier` ones too.
+
+    What one of them does not say of its texts, as one of an earlier version, is left out.
+    """
+    merged, both = dict(facts), [one for one in (earlier, facts) if one.get("texts")]
+    if not both:
+        return merged
     for mean, count in _MEANS.items():
         known = [(one[count], one[mean]) for one in both if one.get(count) and one.get(mean) is not None]
         if known:
             merged[mean] = sum(round(n * share) for n, share in known) / sum(n for n, _ in known)
+        if any(count not in one or mean not in one for one in both):
+            merged.pop(mean, None)
     for count in set(_MEANS.values()):
-        if any(count in one for one in both):
-            merged[count] = sum(one.get(count) or 0 for one in both)
+        merged[count] = sum(one.get(count) or 0 for one in both)
+        if any(count not in one for one in both):
+            del merged[count]
     return merged

@@ -174,8 +174,11 @@
     }
   }
 
+  let typed = 0;
+
   // A step that "back" undoes, drawn at once: the next click already meets the new table.
   function go(state) {
+    clearTimeout(typed);
     if (location.hash !== address(state)) history.pushState(null, "", address(state));
     follow();
   }
@@ -197,7 +200,6 @@
   }
 
   // A choice is a step that "back" undoes; typing is none, for each letter would be one.
-  let typed = 0;
   form.addEventListener("input", (event) => {
     clearTimeout(typed);
     if (event.target.type !== "search") go(fields());

@@ -86,6 +86,21 @@ def test_two_clicks_in_the_same_moment_are_two_pages(open_page, data):
     expect(tab.page.locator("#apps-table tbody a").first).to_have_text("app-0025")
 
 
+def test_a_click_right_after_a_letter_is_not_undone_by_the_search(open_page, data):
+    tab, _ = open_page(data)
+    tab.page.evaluate(
+        """() => {
+            const field = document.querySelector("[name=q]");
+            field.value = "text 1";
+            field.dispatchEvent(new Event("input", { bubbles: true }));
+            document.getElementById("apps-next").click();
+        }"""
+    )
+    assert (counted(tab), len(ids(tab))) == (39, 14)
+    tab.page.wait_for_timeout(300)  # longer than the search waits for another letter
+    assert (counted(tab), len(ids(tab))) == (39, 14)
+
+
 def test_the_search_looks_at_text_labels_replies_and_ids(open_page, data):
     tab, path = open_page(data)
     for words, expected in (

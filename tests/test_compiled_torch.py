@@ -19,9 +19,6 @@ from tests.tiny_encoders import one_thread
 
 COMPILED = "torch-compile"
 
-# torch's own compiler still imports what torch itself calls outdated.
-pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated:DeprecationWarning")
-
 needs_a_compiler = pytest.mark.skipif(
     shutil.which("g++") is None and shutil.which("clang++") is None,
     reason="torch.compile needs a C++ compiler; this machine has none (Debian: apt-get install g++)",

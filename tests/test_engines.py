@@ -216,6 +216,22 @@ def test_in_bfloat16_the_sums_over_the_layers_stay_exact(architecture: str, tmp_
     assert products.count(torch.bfloat16) >= 8
 
 
+def test_an_architecture_that_fails_in_half_precision_is_left_in_float32_unless_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = save_model(tmp_path / "model", "deberta")
+    monkeypatch.setattr(
+        "classifiers.torch_engine.choose_precision",
+        lambda wanted, _device: "bfloat16" if wanted == "auto" else wanted,
+    )
+    engine = opened("torch", folder, precision="auto")
+    assert engine.precision == "float32"
+    expected = opened("torch", folder, precision="float32").logits(batch(3, 20))
+    assert np.array_equal(engine.logits(batch(3, 20)), expected)
+    with pytest.raises(ClassifierError, match=r"does not run in bfloat16 .* set precision = 'float32'"):
+        opened("torch", folder, precision="bfloat16").logits(batch(3, 20))
+
+
 def test_a_folder_without_a_model_is_refused_by_every_engine(tmp_path: Path) -> None:
     for name in OTHERS:
         with pytest.raises(ClassifierError, match="holds no trained model"):

@@ -43,7 +43,6 @@ def test_batches_of_any_shape_get_the_logits_of_the_cpu(device: str, precision: 
     check(folder, "torch", device, precision)
 
 
-@pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated:DeprecationWarning")
 @pytest.mark.parametrize("precision", TOLERANCE)
 @needs_cuda
 def test_compiled_they_do_too(precision: str, folder: Path) -> None:
@@ -61,7 +60,6 @@ def check(folder: Path, name: EngineName, device: str, precision: str) -> None:
     assert engine.device == describe_device(choose_device(device))
 
 
-@pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated:DeprecationWarning")
 @ON_EACH
 def test_auto_tries_what_the_gpu_has_and_takes_one_that_answers_as_float32_does(
     device: str, folder: Path
@@ -82,6 +80,7 @@ def test_auto_tries_what_the_gpu_has_and_takes_one_that_answers_as_float32_does(
         progress=lambda _done, _all: None,
     )
     assert len(choice.trials) == (3 if device == "cuda:0" else 2)
+    assert all(one.s_per_text is not None for one in choice.trials), choice.trials
     assert next(one for one in choice.trials if one.candidate == choice.chosen).rejected is None
 
 

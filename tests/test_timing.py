@@ -40,6 +40,12 @@ def test_a_large_share_stays_exact() -> None:
     assert merged == {"texts": 1_000_000, "cut_share": float(Fraction(1, 1_000_000))}
 
 
+def test_what_an_earlier_version_did_not_count_is_left_out() -> None:
+    earlier = {"texts": 1000, "cut_share": 0.5, "unknown_token_share": 0.4}
+    merged = over_both(earlier, facts([(True, 1, 49, 1)] * 10))
+    assert merged == {"texts": 1010, "cut_share": 510 / 1010}
+
+
 def test_facts_that_count_nothing_stay_as_they_are() -> None:
     assert over_both({}, {"concurrency": 8}) == {"concurrency": 8}
     assert over_both({"texts": 3, "cut_share": 1.0}, {"concurrency": 8}) == {

@@ -83,13 +83,13 @@ def _torch(folder: Path, products: torch.dtype = torch.float32, *, compiled: boo
     model = _torch_model(folder)
     for module in model.modules():
         if isinstance(module, torch.nn.Linear):
-            module.to(products)  # as the engine does; all but the last of them
+            module.to(products)  # the engine leaves the last one out
     if compiled:
         model.compile(dynamic=True)
 
     def forward(batch: dict[str, Any]) -> Any:
         mixed = products != torch.float32
-        with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=mixed):
+        with torch.inference_mode(), torch.autocast("cpu", dtype=products, enabled=mixed):
             return model(**{key: torch.from_numpy(value) for key, value in batch.items()}).logits.float()
 
     return forward

@@ -10,7 +10,7 @@ from typing import Any
 
 from classifiers.encoders import sha256_of
 from tests.benchmarks.bert_answers import BETWEEN
-from tests.benchmarks.bert_data import read
+from tests.benchmarks.bert_data import labels, read
 from tests.benchmarks.bert_runs import Runs
 from tests.benchmarks.figures import Figure
 
@@ -109,7 +109,9 @@ def parity(runs: Runs, options: Options) -> list[Figure]:
         )
     else:  # of tests/experiments/iflytek_apps.toml, say
         identity = json.loads((folder / "training_identity.json").read_text(encoding="utf-8"))
-        max_length, levels = identity["max_length"], 2
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        of_one_level = set(config["id2label"].values()) == set(labels("apps"))
+        max_length, levels = identity["max_length"], 1 if of_one_level else 2
     gold = tuple(BETWEEN.join(app.path[:levels]) for app in read("apps", "test", texts))
 
     def share(given: tuple[str, ...], wanted: tuple[str, ...], level: int) -> float:
