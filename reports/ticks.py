@@ -18,6 +18,7 @@ ROUND = (1, 2, 5)
 LOG_ROOM = 1.1  # a factor beyond the outermost value
 DECIMALS = 12
 _LAST_DIGIT = 1e-12
+_ALIKE = 1e-6  # shares that no test set tells apart
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +67,7 @@ def _ends(scale: Scale, values: Sequence[float]) -> tuple[float, float]:
             _round_below(low / LOG_ROOM) if scale.low is None else low,
             _round_above(high * LOG_ROOM) if scale.high is None else high,
         )
-    if high <= low:
+    if high - low <= (_ALIKE if scale.kind == "share" else 0.0):
         step = 0.05 if scale.kind == "share" else abs(low) / 2 or 1.0
         low, high = (low - step if scale.low is None else low), max(low, high) + step
     if scale.least and scale.kind == "share":  # beyond these ends nothing is drawn
@@ -109,14 +110,17 @@ def _log(scale: Scale, low: float, high: float) -> Ticks:
 
 
 def _written(scale: Scale, places: Sequence[float]) -> tuple[tuple[float, str], ...]:
+    if scale.kind != "share":
+        return tuple((place, _word(scale.kind, place)) for place in places)
     gaps = [b - a for a, b in pairwise(places)]
-    fine = scale.kind == "share" and any(gap < 0.0099 or round(gap * 1000) % 10 for gap in gaps)
-    return tuple((place, _word(scale.kind, place, fine=fine)) for place in places)
+    digits = int(any(gap < 0.0099 or round(gap * 1000) % 10 for gap in gaps))
+    # Marks of a share less than 0.1 % apart need more, or two of them would read alike.
+    while len({percent(place, digits) for place in places}) < len(places) and digits < DECIMALS - 2:
+        digits += 1
+    return tuple((place, percent(place, digits)) for place in places)
 
 
-def _word(kind: str, value: float, *, fine: bool) -> str:
-    if kind == "share":
-        return percent(value, 1 if fine else 0)
+def _word(kind: str, value: float) -> str:
     size = abs(value)
     if kind == "seconds":
         if 0 < size < 0.001:

@@ -181,6 +181,8 @@ def test_an_axis_holds_every_value_and_has_a_few_marks_that_differ(values, kind,
 
 @settings(deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
+@example([0.0, 0.001953125])
+@example([0.0, 1e-12])
 def test_an_axis_of_shares_stays_between_nothing_and_everything(shares):
     found = ticks(Scale(title="", kind="share"), shares)
     assert 0 <= found.low <= min(shares) <= max(shares) <= found.high <= 1
